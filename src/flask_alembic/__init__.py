@@ -1,0 +1,69 @@
+"""Database migrations for Flask applications, with Alembic as the engine."""
+
+from __future__ import annotations
+
+import importlib
+import typing as t
+
+from .extension import Alembic
+
+if t.TYPE_CHECKING:
+    from .errors import DatabaseError
+    from .errors import DraftError
+    from .errors import HistoryError
+    from .errors import MigrationError
+    from .errors import RevisionFileError
+    from .errors import SessionError
+    from .errors import SetupError
+    from .errors import TargetError
+    from .errors import VersionTableError
+    from .results import Database
+    from .results import DatabaseResult
+    from .results import Draft
+    from .results import Event
+    from .results import Finding
+    from .results import LogEntry
+    from .results import Operation
+    from .results import Plan
+    from .results import Report
+    from .results import Revision
+    from .results import Statement
+    from .results import Status
+    from .results import Step
+    from .results import StepResult
+
+__version__ = "4.0.0"
+
+__all__ = [
+    "Alembic",
+    "Database",
+    "DatabaseError",
+    "DatabaseResult",
+    "Draft",
+    "DraftError",
+    "Event",
+    "Finding",
+    "HistoryError",
+    "LogEntry",
+    "MigrationError",
+    "Operation",
+    "Plan",
+    "Report",
+    "Revision",
+    "RevisionFileError",
+    "SessionError",
+    "SetupError",
+    "Statement",
+    "Status",
+    "Step",
+    "StepResult",
+    "TargetError",
+    "VersionTableError",
+]
+
+
+def __getattr__(name: str) -> t.Any:
+    if name in __all__:
+        room = ".errors" if name.endswith("Error") else ".results"
+        return getattr(importlib.import_module(room, __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,79 @@
+"""Everything that is refused, with an exit code and what to do next.
+
+::
+
+    MigrationError
+    ├── SetupError (RuntimeError)   the application is not configured for this
+    ├── HistoryError                the revision files don't fit together
+    │   └── RevisionFileError       one file can't be read, compiled or loaded
+    ├── TargetError                 a revision that was asked for can't be used
+    ├── DatabaseError               a database can't be reached or read
+    │   └── VersionTableError       it holds revisions that the code can't place
+    ├── SessionError                the application's own transaction is in the way
+    └── DraftError                  a revision can't be written
+
+What leaves :class:`flask_alembic.Alembic` is also an
+``alembic.util.CommandError``; the classes that are both are made where Alembic is
+imported. What a revision or a driver raises keeps its own type.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class MigrationError(Exception):
+    """Base of all refusals: one line that says what, where and what to do.
+
+    :param message: One line. Never holds a password.
+    :param fix: The command or setting that mends it.
+    """
+
+    exit_code: t.ClassVar[int] = 1
+
+    report: t.Any = None
+    """The :class:`.Report` of the run that failed, if there was one."""
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        self.message = message
+        self.fix = fix
+        super().__init__(f"{message} {fix}" if fix else message)
+
+
+class SetupError(MigrationError, RuntimeError):
+    """The application isn't configured for what was asked."""
+
+
+class HistoryError(MigrationError):
+    """The revision files don't fit together."""
+
+
+class RevisionFileError(HistoryError):
+    """One revision file can't be read, compiled or loaded.
+
+    :param path: The file.
+    """
+
+    def __init__(self, message: str, *, path: str, fix: str | None = None) -> None:
+        self.path = path
+        super().__init__(message, fix=fix)
+
+
+class TargetError(MigrationError):
+    """A revision that was asked for is unknown, ambiguous or out of range."""
+
+
+class DatabaseError(MigrationError):
+    """A database can't be reached or read."""
+
+
+class VersionTableError(DatabaseError):
+    """The version table holds revisions that the code can't place."""
+
+
+class SessionError(MigrationError):
+    """The application's own transaction is in the way."""
+
+
+class DraftError(MigrationError):
+    """A revision can't be written."""

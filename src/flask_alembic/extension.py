@@ -1,0 +1,632 @@
+"""The extension object: its parameters, and facades of the core's methods."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import typing as t
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from flask import current_app
+from flask import Flask
+from flask import g
+from flask import has_app_context
+
+from . import settings
+from .errors import SetupError
+
+if t.TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.operations import MigrationScript
+    from alembic.operations import Operations
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import Script
+    from alembic.script import ScriptDirectory
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from .migrator.commands import Commands
+    from .migrator.databases import Shared
+    from .migrator.live import AppState
+    from .migrator.live import Live
+    from .migrator.runs import Listener
+    from .migrator.targets import Target
+    from .results import Draft
+    from .results import LogEntry
+    from .results import Plan
+    from .results import Report
+    from .results import Status
+
+logger = logging.getLogger(__name__)
+
+P = t.ParamSpec("P")
+R = t.TypeVar("R")
+
+
+class Alembic:
+    """Database migrations for Flask applications.
+
+    :param app: Call :meth:`init_app` with it.
+    :param run_mkdir: Make the migrations folder during ``init_app``.
+    :param command_name: Name of the command group; False or "" for none.
+    :param metadatas: The models: a MetaData, a list, or a dict of these by database
+        name. A single value is for "default". Taken from Flask-SQLAlchemy if not given.
+    :param engines: An Engine, an AsyncEngine or a Connection, or a dict of these by
+        database name. A Connection's transaction stays the caller's. Taken from
+        Flask-SQLAlchemy(-Lite) if not given.
+    :raises TypeError: ``engines`` holds something else.
+
+    .. versionchanged:: 4.0
+        Asynchronous engines and connections are accepted. ``run_mkdir`` and
+        ``command_name`` may be given by position, and to ``init_app``, again.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        run_mkdir: bool = True,
+        command_name: str | t.Literal[False] = "db",
+        *,
+        metadatas: sa.MetaData
+        | list[sa.MetaData]
+        | dict[str, sa.MetaData | list[sa.MetaData]]
+        | None = None,
+        engines: sa.Engine
+        | AsyncEngine
+        | sa.Connection
+        | dict[str, sa.Engine | AsyncEngine | sa.Connection]
+        | t.Any
+        | None = None,
+    ) -> None:
+        self.run_mkdir = run_mkdir
+        self.command_name = command_name
+        self.metadatas: dict[str, sa.MetaData | list[sa.MetaData]] = _keyed(metadatas)
+        self.engines: dict[str, t.Any] = _keyed(engines)
+        _check_engines(self.engines)
+        self._states: WeakKeyDictionary[Flask, AppState] = WeakKeyDictionary()
+        _log_to_stderr("sqlalchemy", logging.WARNING)
+        if _log_to_stderr("alembic", logging.INFO):
+            # One line for each of its plugins, at each comparison.
+            logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(
+        self,
+        app: Flask,
+        run_mkdir: bool | None = None,
+        command_name: str | t.Literal[False] | None = None,
+    ) -> None:
+        """Register the extension on an application.
+
+        :param run_mkdir: Overrides what the constructor got.
+        :param command_name: Likewise.
+        """
+        app.extensions["alembic"] = self
+        if "ALEMBIC" not in app.config:
+            app.config["ALEMBIC"] = {
+                **settings.DEFAULT_OPTIONS,
+                "version_locations": [],
+            }
+        if "ALEMBIC_CONTEXT" not in app.config:
+            app.config["ALEMBIC_CONTEXT"] = dict(settings.DEFAULT_CONTEXT)
+        app.teardown_appcontext(self._end_context)
+        if self.run_mkdir if run_mkdir is None else run_mkdir:
+            self._try_mkdir(app)
+        name = self.command_name if command_name is None else command_name
+        if name:
+            from .cli import cli
+
+            app.cli.add_command(cli, name)
+
+    def _try_mkdir(self, app: Flask) -> None:
+        """Make the folder; a read-only deployment is told, and goes on."""
+        from .migrator import folder
+
+        try:
+            folder.make(settings.read(app.config, app.root_path))
+        except (OSError, SetupError) as e:
+            logger.warning("The migrations folder was not made: %s", e)
+
+    # -- state -------------------------------------------------------------------------
+
+    def _get_cache(self) -> Live:
+        """The objects of the current application context; ``clear()`` drops them."""
+        if not has_app_context():
+            raise SetupError(
+                "Migrations need an application context:"
+                " 'with app.app_context():' around the call."
+            )
+        kept: dict[Alembic, Live] = g.setdefault("_flask_alembic", {})
+        if self not in kept:
+            kept[self] = self._new_live()
+        return kept[self]
+
+    def _new_live(
+        self,
+        shared: Shared | None = None,
+        stand_ins: t.Mapping[str, sa.Engine] | None = None,
+    ) -> Live:
+        from .migrator.live import AppState
+        from .migrator.live import Live
+
+        app = t.cast(t.Any, current_app)._get_current_object()
+        state = self._states.setdefault(app, AppState())
+        return Live(
+            state, self.metadatas, self.engines, shared=shared, stand_ins=stand_ins
+        )
+
+    def _end_context(self, exc: BaseException | None) -> None:
+        live = g.get("_flask_alembic", {}).pop(self, None)
+        if live is not None:
+            live.clear(exc)
+
+    @contextlib.contextmanager
+    def _live(self) -> t.Iterator[Live]:
+        from .migrator.entry import refusals
+
+        with refusals():
+            yield self._get_cache()
+
+    def _call(self, work: t.Callable[[Commands], R]) -> R:
+        """Run a method of the core, in an event loop if a database needs one."""
+        from .migrator import entry
+        from .migrator.commands import Commands
+
+        overridden = type(self).run_migrations is not Alembic.run_migrations
+
+        with self._live() as live:
+            engines = entry.asynchronous(live)
+            if not engines:
+                return work(Commands(self, live, overridden=overridden))
+
+            def inside(own: t.Mapping[str, sa.Engine]) -> R:
+                stand_in = self._new_live(stand_ins=own)
+                with entry.replaced(g._flask_alembic, self, stand_in):
+                    return work(Commands(self, stand_in, overridden=overridden))
+
+            return entry.in_loop(inside, engines)
+
+    @contextlib.contextmanager
+    def using(self, connection: Shared) -> t.Iterator[None]:
+        """Run on the caller's connections inside the block, and commit nothing.
+
+        :param connection: A session, a Connection, or a dict of Connections by
+            database name.
+        :raises TypeError: It is something else.
+
+        .. versionadded:: 4.0
+        """
+        from .migrator import entry
+
+        with self._live():
+            live = self._new_live(shared=entry.check_shared(connection))
+            with entry.replaced(g._flask_alembic, self, live):
+                yield
+
+    @contextlib.contextmanager
+    def command(self) -> t.Iterator[None]:
+        """Surround a command: with ``ALEMBIC_SESSION`` the session is committed.
+
+        .. versionadded:: 4.0
+        """
+        from .migrator import entry
+
+        with self._live() as live, entry.committing_session(live):
+            yield
+
+    @contextlib.contextmanager
+    def listen(self, callback: Listener) -> t.Iterator[None]:
+        """Call this with each :class:`.Event` of what runs in the block.
+
+        .. versionadded:: 4.0
+        """
+        from .migrator.runs import listening
+
+        with listening(callback):
+            yield
+
+    # -- Alembic's own objects ---------------------------------------------------------
+
+    @property
+    def config(self) -> Config:
+        """Alembic's configuration for the current application."""
+        with self._live() as live:
+            return live.get_config()
+
+    @property
+    def script_directory(self) -> ScriptDirectory:
+        """Alembic's script directory, on the files as they are now."""
+        with self._live() as live:
+            return live.get_script()
+
+    @property
+    def script(self) -> ScriptDirectory:
+        """The same as :attr:`script_directory`."""
+        return self.script_directory
+
+    @property
+    def environment_context(self) -> EnvironmentContext:
+        """Alembic's environment context."""
+        with self._live() as live:
+            return live.get_env()
+
+    @property
+    def env(self) -> EnvironmentContext:
+        """The same as :attr:`environment_context`."""
+        return self.environment_context
+
+    @property
+    def migration_contexts(self) -> dict[str, MigrationContext]:
+        """A connected migration context for each database.
+
+        Their connections are closed when the application context ends.
+        """
+        with self._live() as live:
+            return t.cast("dict[str, MigrationContext]", live.get_contexts())
+
+    @property
+    def migration_context(self) -> MigrationContext:
+        """The migration context of the database "default", or of the only one."""
+        return self._default(self.migration_contexts)
+
+    @property
+    def context(self) -> MigrationContext:
+        """The same as :attr:`migration_context`."""
+        return self.migration_context
+
+    @property
+    def ops(self) -> dict[str, Operations]:
+        """Operations for each database, each bound to its own.
+
+        What they do outside of a revision is committed when the application context
+        ends without an error.
+        """
+        with self._live() as live:
+            return live.get_ops()
+
+    @property
+    def op(self) -> Operations:
+        """Operations on the database "default", or on the only one."""
+        return self._default(self.ops)
+
+    def _default(self, items: dict[str, R]) -> R:
+        if len(items) == 1:
+            return next(iter(items.values()))
+        if "default" in items:
+            return items["default"]
+        raise SetupError(
+            f"Several databases are configured ({', '.join(items)}) and none is called"
+            " 'default'.",
+            fix="Use 'migration_contexts' or 'ops' and name one.",
+        )
+
+    # -- running -----------------------------------------------------------------------
+
+    def rev_id(self) -> str:
+        """Make an id for a new revision; assign a function to make others.
+
+        .. versionchanged:: 4.0
+            Random again: 12 hexadecimal digits, as Alembic makes them.
+        """
+        from .migrator.folder import random_id
+
+        return random_id()
+
+    def run_migrations(
+        self, fn: t.Callable[..., t.Iterable[t.Any]], **kwargs: t.Any
+    ) -> object:
+        """Run what a function plans, on every database. Meant to be overridden.
+
+        :meth:`upgrade`, :meth:`downgrade`, :meth:`stamp` and a :meth:`revision` that
+        compares all come through here.
+
+        :param fn: Called with the applied heads and the migration context; returns
+            Alembic's steps.
+        :param kwargs: Given to each revision's ``upgrade`` or ``downgrade``.
+        """
+        return self._call(lambda commands: commands.run(fn, kwargs))
+
+    def mkdir(self) -> None:
+        """Make the migrations folder, the version locations and the template."""
+        self._call(lambda commands: commands.mkdir())
+
+    def current(
+        self, *, databases: t.Collection[str] | None = None
+    ) -> tuple[Script, ...]:
+        """The applied revisions.
+
+        :param databases: Only these; all by default.
+        """
+        return self._call(lambda commands: commands.current(databases))
+
+    def heads(self, resolve_dependencies: bool = False) -> tuple[Script, ...]:
+        """The revisions that nothing follows.
+
+        :param resolve_dependencies: Leave out what another revision depends on.
+        """
+        return self._call(lambda commands: commands.heads(resolve_dependencies))
+
+    def branches(self) -> list[Script]:
+        """The revisions that more than one follows."""
+        return self._call(lambda commands: commands.branches())
+
+    def log(self, start: Target = "base", end: Target = "heads") -> list[Script]:
+        """The revisions from one to another, newest first.
+
+        :param start: The oldest; "current" for what is applied.
+        :param end: The newest.
+        """
+        return self._call(lambda commands: commands.log(start, end))
+
+    def describe(
+        self, revisions: Target = "heads", *, resolve_dependencies: bool = False
+    ) -> tuple[LogEntry, ...]:
+        """Describe revisions and their places in the history.
+
+        :param resolve_dependencies: Leave out heads that another depends on.
+
+        .. versionadded:: 4.0
+        """
+        return self._call(
+            lambda commands: commands.describe(revisions, resolve_dependencies)
+        )
+
+    def status(
+        self, *, databases: t.Collection[str] | None = None
+    ) -> tuple[Status, ...]:
+        """Tell how far each database is; never fails for an unknown revision.
+
+        :param databases: Only these; all by default.
+
+        .. versionadded:: 4.0
+        """
+        return self._call(lambda commands: commands.status(databases))
+
+    def plan(
+        self,
+        target: Target = "heads",
+        *,
+        databases: t.Collection[str] | None = None,
+        direction: t.Literal["upgrade", "downgrade"] = "upgrade",
+    ) -> tuple[Plan, ...]:
+        """Tell what a command would do, without doing it.
+
+        :param databases: Only these; all by default.
+
+        .. versionadded:: 4.0
+        """
+        return self._call(lambda commands: commands.plan(target, databases, direction))
+
+    def needs_upgrade(self) -> bool:
+        """Whether some database isn't at the heads."""
+        return self._call(lambda commands: commands.needs_upgrade())
+
+    @t.overload
+    def upgrade(
+        self,
+        target: Target = "heads",
+        *,
+        sql: t.Literal[False] = False,
+        databases: t.Collection[str] | None = None,
+    ) -> Report: ...
+
+    @t.overload
+    def upgrade(
+        self,
+        target: Target = "heads",
+        *,
+        sql: t.Literal[True],
+        databases: t.Collection[str] | None = None,
+    ) -> dict[str, str]: ...
+
+    def upgrade(
+        self,
+        target: Target = "heads",
+        *,
+        sql: bool = False,
+        databases: t.Collection[str] | None = None,
+    ) -> Report | dict[str, str]:
+        """Run revisions until the database is at the target.
+
+        :param target: A revision, a list of these, "heads", or a count.
+        :param sql: Write SQL instead of running it; ``target`` may be "start:end".
+        :param databases: Only these; all by default.
+        :return: What was done; with ``sql``, database name -> script.
+
+        .. versionchanged:: 4.0
+            Returns a report. ``sql`` and ``databases`` are new.
+        """
+        if sql:
+            return self._call(lambda c: c.offline("upgrade", target, databases))
+        return self._call(lambda commands: commands.upgrade(target, databases))
+
+    @t.overload
+    def downgrade(
+        self,
+        target: Target = -1,
+        *,
+        sql: t.Literal[False] = False,
+        databases: t.Collection[str] | None = None,
+    ) -> Report: ...
+
+    @t.overload
+    def downgrade(
+        self,
+        target: Target = -1,
+        *,
+        sql: t.Literal[True],
+        databases: t.Collection[str] | None = None,
+    ) -> dict[str, str]: ...
+
+    def downgrade(
+        self,
+        target: Target = -1,
+        *,
+        sql: bool = False,
+        databases: t.Collection[str] | None = None,
+    ) -> Report | dict[str, str]:
+        """Undo revisions until the database is at the target.
+
+        :param target: A revision, "base", or a negative count.
+        :param sql: Write SQL instead of running it; ``target`` is "start:end".
+        :param databases: Only these; all by default.
+        :return: What was done; with ``sql``, database name -> script.
+
+        .. versionchanged:: 4.0
+            Returns a report. ``sql`` and ``databases`` are new.
+        """
+        if sql:
+            return self._call(lambda c: c.offline("downgrade", target, databases))
+        return self._call(lambda commands: commands.downgrade(target, databases))
+
+    @t.overload
+    def stamp(
+        self,
+        target: Target = "heads",
+        *,
+        sql: t.Literal[False] = False,
+        databases: t.Collection[str] | None = None,
+        purge: bool = False,
+    ) -> Report: ...
+
+    @t.overload
+    def stamp(
+        self,
+        target: Target = "heads",
+        *,
+        sql: t.Literal[True],
+        databases: t.Collection[str] | None = None,
+        purge: bool = False,
+    ) -> dict[str, str]: ...
+
+    def stamp(
+        self,
+        target: Target = "heads",
+        *,
+        sql: bool = False,
+        databases: t.Collection[str] | None = None,
+        purge: bool = False,
+    ) -> Report | dict[str, str]:
+        """Write the version table without running revisions.
+
+        :param target: A revision, a list of these, "heads" or "base".
+        :param sql: Write SQL instead of running it; ``target`` may be "start:end".
+        :param databases: Only these; all by default.
+        :param purge: Empty the version table first, whatever it holds.
+        :return: What was done; with ``sql``, database name -> script.
+
+        .. versionchanged:: 4.0
+            Returns a report. ``sql``, ``databases`` and ``purge`` are new.
+        """
+        if sql:
+            return self._call(lambda c: c.offline("stamp", target, databases))
+        return self._call(lambda commands: commands.stamp(target, databases, purge))
+
+    # -- drafts ------------------------------------------------------------------------
+
+    def revision(
+        self,
+        message: str,
+        empty: bool = False,
+        branch: str = "default",
+        parent: Target = "head",
+        splice: bool = False,
+        depend: Target | None = None,
+        label: str | t.Sequence[str] | None = None,
+        path: str | os.PathLike[str] | None = None,
+    ) -> list[Script]:
+        """Write a revision from the differences between models and databases.
+
+        :param message: What it does, for people.
+        :param empty: Compare nothing, and write a file to be filled in.
+        :param branch: The independent branch it belongs to.
+        :param parent: What it follows.
+        :param splice: It may follow a revision that others follow already.
+        :param depend: What must be applied before it.
+        :param label: Branch labels that start with it.
+        :param path: Folder for its file; one of the configured ones.
+        :return: The new revisions; none if nothing changed.
+
+        .. versionchanged:: 4.0
+            Writes nothing if nothing changed.
+        """
+        return self._call(
+            lambda commands: commands.revision(
+                message, empty, branch, parent, splice, depend, label, path
+            )
+        )
+
+    def merge(
+        self,
+        revisions: Target = "heads",
+        message: str | None = None,
+        label: str | t.Sequence[str] | None = None,
+    ) -> Script:
+        """Write a revision that joins others; a single one is returned as it is.
+
+        :param message: By default it names the revisions.
+        :param label: Branch labels that start with it.
+        """
+        return self._call(lambda commands: commands.merge(revisions, message, label))
+
+    def produce_migrations(self) -> MigrationScript:
+        """Alembic's own comparison, unfiltered; several databases are several lists."""
+        return self._call(lambda commands: commands.produce_migrations())
+
+    def compare_metadata(self) -> list[t.Any]:
+        """Alembic's own differences, unfiltered, of all databases."""
+        return self._call(lambda commands: commands.compare_metadata())
+
+    def needs_revision(self) -> bool:
+        """Whether :meth:`revision` would write something."""
+        return bool(self.diff().operations)
+
+    def diff(self, *, databases: t.Collection[str] | None = None) -> Draft:
+        """Compare as :meth:`revision` does, and write nothing.
+
+        :param databases: Only these; all by default.
+
+        .. versionadded:: 4.0
+        """
+        return self._call(lambda commands: commands.diff(databases))
+
+
+def _keyed(value: t.Any) -> dict[str, t.Any]:
+    """Give a single value the key "default"; copy a dict."""
+    if value is None:
+        return {}
+    return dict(value) if isinstance(value, dict) else {"default": value}
+
+
+def _check_engines(engines: t.Mapping[str, t.Any]) -> None:
+    for name, engine in engines.items():
+        below = getattr(engine, "sync_engine", engine)
+        if not isinstance(below, (sa.Engine, sa.Connection)):
+            raise TypeError(
+                f"'engines' got {type(engine).__name__} for {name!r}; accepted are an"
+                " Engine, an AsyncEngine, a Connection, or a dict of these by name."
+            )
+
+
+def _log_to_stderr(name: str, level: int) -> bool:
+    """Give a logger a handler, if nothing else would handle its lines."""
+    found = logging.getLogger(name)
+    if not all(isinstance(h, logging.NullHandler) for h in _handlers(found)):
+        return False
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)-5.5s [%(name)s] %(message)s"))
+    found.setLevel(level)
+    found.addHandler(handler)
+    return True
+
+
+def _handlers(found: logging.Logger) -> t.Iterator[logging.Handler]:
+    """The handlers of a logger and of those it inherits from."""
+    at: logging.Logger | None = found
+    while at is not None:
+        yield from at.handlers
+        at = at.parent if at.propagate else None

@@ -1,0 +1,126 @@
+"""Where calls enter the core: errors, event loops and borrowed connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+import sqlalchemy as sa
+
+from ..errors import MigrationError
+from ..errors import SetupError
+from . import databases
+from .databases import Shared
+
+if t.TYPE_CHECKING:
+    from .live import Live
+
+R = t.TypeVar("R")
+
+
+@contextlib.contextmanager
+def refusals() -> t.Iterator[None]:
+    """Let a refusal that leaves here be an ``alembic.util.CommandError`` as well."""
+    try:
+        yield
+    except MigrationError as e:
+        from .bridge import command_error
+
+        command_error(e)
+        raise
+
+
+def check_shared(shared: t.Any) -> Shared:
+    """Refuse what has no connection to lend.
+
+    :raises TypeError: Says what is accepted.
+    """
+    if isinstance(shared, t.Mapping):
+        if all(isinstance(item, sa.Connection) for item in shared.values()):
+            return t.cast(Shared, shared)
+    elif isinstance(shared, sa.Connection) or (
+        callable(getattr(shared, "connection", None)) and hasattr(shared, "get_bind")
+    ):
+        return t.cast(Shared, shared)
+    raise TypeError(
+        f"using() got {type(shared).__name__}; accepted are a session, a Connection, or"
+        " a dict of Connections by database name."
+    )
+
+
+@contextlib.contextmanager
+def replaced(kept: dict[t.Any, Live], owner: t.Any, live: Live) -> t.Iterator[None]:
+    """Let this be the context's live objects inside the block."""
+    before = kept[owner]
+    kept[owner] = live
+    error: BaseException | None = None
+    try:
+        yield
+    except BaseException as e:
+        error = e
+        raise
+    finally:
+        kept[owner] = before
+        live.clear(error)
+
+
+def asynchronous(live: Live) -> dict[str, sa.Engine]:
+    """The synchronous engines below the asynchronous ones, by database name."""
+    try:
+        targets = live.targets()
+    except SetupError:
+        # The method may need no database; if it does, it says what is missing.
+        return {}
+    return {name: target.engine for name, target in targets.items() if target.is_async}
+
+
+def in_loop(
+    work: t.Callable[[t.Mapping[str, sa.Engine]], R], engines: dict[str, sa.Engine]
+) -> R:
+    """Run synchronous work where asynchronous drivers can be waited for.
+
+    In a new event loop; in a thread of its own, with the caller's context, if a loop
+    runs in this one.
+
+    :param work: Gets engines of its own in place of ``engines``.
+    """
+    from sqlalchemy.util import greenlet_spawn
+
+    async def main() -> R:
+        own = {name: databases.own_async_engine(e) for name, e in engines.items()}
+        return t.cast(R, await greenlet_spawn(work, own))
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _run_loop(main)
+    with ThreadPoolExecutor(1, thread_name_prefix="flask-alembic") as pool:
+        return pool.submit(contextvars.copy_context().run, _run_loop, main).result()
+
+
+def _run_loop(main: t.Callable[[], t.Coroutine[t.Any, t.Any, R]]) -> R:
+    # Unlike asyncio.run(), this leaves the thread's own event loop as it is.
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(main())
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+@contextlib.contextmanager
+def committing_session(live: Live) -> t.Iterator[None]:
+    """Commit the shared session at the end, as ``flask db`` does; roll back on error."""
+    shared = live.shared
+    if shared is None or isinstance(shared, (sa.Connection, t.Mapping)):
+        yield
+        return
+    try:
+        yield
+    except BaseException:
+        shared.rollback()
+        raise
+    shared.commit()

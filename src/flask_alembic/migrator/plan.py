@@ -1,0 +1,44 @@
+"""From a target to a plan: what would run, in which order, and where it ends."""
+
+from __future__ import annotations
+
+import typing as t
+
+from alembic.script import ScriptDirectory
+
+from ..results import Plan
+from .bridge import PlannedHeads
+from .bridge import resolving
+from .databases import Target
+from .execute import check_rows
+from .execute import describe_step
+from .history import History
+
+
+def plan_of(
+    script: ScriptDirectory,
+    history: History,
+    database: Target,
+    heads: tuple[str, ...],
+    goal: t.Any,
+    *,
+    downwards: bool,
+) -> Plan:
+    """Plan one database.
+
+    :param heads: What is applied.
+    :param goal: As Alembic reads it.
+    """
+    check_rows(history, database.name, heads)
+    revs = script._downgrade_revs if downwards else script._upgrade_revs
+    with resolving(f" (database {database.name!r})"):
+        steps = revs(goal, t.cast(t.Any, heads))
+    after = PlannedHeads(heads)
+    for step in steps:
+        after.update_to_step(step)
+    return Plan(
+        database=database.describe(),
+        current=heads,
+        target=tuple(sorted(after.heads)),
+        steps=tuple(describe_step(step) for step in steps),
+    )

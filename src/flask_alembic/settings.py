@@ -1,0 +1,224 @@
+"""Every ``ALEMBIC*`` key of the application's configuration, as one frozen object."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.resources
+import os
+import typing as t
+from pathlib import Path
+
+from .errors import SetupError
+
+DEFAULT_OPTIONS: t.Mapping[str, t.Any] = {
+    "script_location": "migrations",
+    "version_locations": [],
+    "path_separator": "os",
+}
+"""What ``init_app`` puts into ``app.config["ALEMBIC"]`` where there is nothing."""
+
+DEFAULT_CONTEXT: t.Mapping[str, t.Any] = {"compare_server_default": True}
+"""What ``init_app`` puts into ``app.config["ALEMBIC_CONTEXT"]``."""
+
+PLACES = frozenset(DEFAULT_OPTIONS)
+
+VERSIONS = "versions"
+"""Where plain Alembic and Flask-Migrate keep revisions, in the script location."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VersionLocation:
+    """A folder of revision files.
+
+    :param branch: New revisions of this branch go there.
+    """
+
+    path: Path
+    branch: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What the application configured, checked and complete.
+
+    :param script_location: Folder of the revisions and of ``script.py.mako``.
+    :param version_locations: ``script_location`` first, then the others.
+    :param options: Alembic's main options, as its ini file would hold them.
+    :param sections: Alembic's other ini sections, such as ``post_write_hooks``.
+    :param context: Arguments of ``EnvironmentContext.configure``.
+    :param binds: Names of the Flask-SQLAlchemy binds to migrate; True for all.
+    :param session: Run on the connection of the application's session.
+    """
+
+    script_location: Path
+    version_locations: tuple[VersionLocation, ...]
+    options: t.Mapping[str, str]
+    sections: t.Mapping[str, t.Mapping[str, str]]
+    context: t.Mapping[str, t.Any]
+    binds: bool | tuple[str, ...] = False
+    session: bool = False
+
+    @property
+    def home(self) -> Path:
+        """The folder for new revisions without a branch's own.
+
+        The script location; in a folder that plain Alembic or Flask-Migrate made,
+        where they keep theirs, so that their programs see the new ones too.
+        """
+        versions = VersionLocation(self.script_location / VERSIONS)
+        return (
+            versions.path
+            if versions in self.version_locations
+            else self.script_location
+        )
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The version locations without their branches."""
+        return tuple(location.path for location in self.version_locations)
+
+    @property
+    def version_table(self) -> str:
+        """Name of the table that holds the applied revisions."""
+        return str(self.context.get("version_table", "alembic_version"))
+
+    @property
+    def version_table_schema(self) -> str | None:
+        """Schema of that table; None for the connection's default."""
+        return self.context.get("version_table_schema")
+
+    def flag(self, option: str) -> bool:
+        """Whether one of Alembic's main options is switched on."""
+        return self.options.get(option, "").strip().lower() in {
+            "true",
+            "yes",
+            "on",
+            "1",
+        }
+
+    def branch_path(self, branch: str) -> Path | None:
+        """The folder for new revisions of a branch, if it has one."""
+        for location in self.version_locations:
+            if location.branch == branch:
+                return location.path
+        return None
+
+
+def read(config: t.Mapping[str, t.Any], root_path: str) -> Settings:
+    """Read and check an application's configuration.
+
+    :param config: ``app.config``; it is not changed.
+    :param root_path: ``app.root_path``, which relative paths start from.
+    :raises SetupError: A key holds something that can't be used.
+    """
+    given = {**DEFAULT_OPTIONS, **_mapping(config, "ALEMBIC")}
+    main = locate(given["script_location"], root_path)
+    locations = [VersionLocation(main)]
+    for item in _listed(given["version_locations"], given["path_separator"]):
+        branch, path = (None, item) if isinstance(item, (str, Path)) else _pair(item)
+        locations.append(VersionLocation(locate(path, root_path), branch))
+    versions = main / VERSIONS
+    if versions.is_dir() and all(versions != known.path for known in locations):
+        # Filled by plain Alembic or Flask-Migrate: not seen, it would silently be the
+        # start of a second root.
+        locations.append(VersionLocation(versions))
+    others = {key: value for key, value in given.items() if key not in PLACES}
+    return Settings(
+        script_location=main,
+        version_locations=tuple(dict.fromkeys(locations)),
+        options={
+            key: _text(key, value)
+            for key, value in others.items()
+            if value is not None and not isinstance(value, t.Mapping)
+        },
+        sections={
+            key: {str(k): _text(f"{key}.{k}", v) for k, v in value.items()}
+            for key, value in others.items()
+            if isinstance(value, t.Mapping)
+        },
+        context={
+            "compare_type": True,
+            **DEFAULT_CONTEXT,
+            **_mapping(config, "ALEMBIC_CONTEXT"),
+        },
+        binds=_binds(config.get("ALEMBIC_BINDS", False)),
+        session=bool(config.get("ALEMBIC_SESSION", False)),
+    )
+
+
+def locate(value: str | os.PathLike[str], root_path: str) -> Path:
+    """Resolve a path, or ``package:folder``.
+
+    :raises SetupError: The package can't be imported.
+    """
+    text = os.fspath(value)
+    if os.path.isabs(text) or ":" not in text:
+        # An absolute path is one path, whatever characters it holds.
+        return Path(os.path.abspath(os.path.join(root_path, text)))
+    package, *folders = text.split(":")
+    try:
+        found = importlib.resources.files(package).joinpath(*folders)
+    except (ImportError, TypeError, ValueError) as e:
+        raise SetupError(
+            f"The location {text!r} in ALEMBIC names the package {package!r}, which"
+            " can't be imported.",
+            fix="Use 'package:folder' or a path.",
+        ) from e
+    return Path(os.path.abspath(str(found)))
+
+
+def _mapping(config: t.Mapping[str, t.Any], key: str) -> t.Mapping[str, t.Any]:
+    value = config.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, t.Mapping):
+        raise SetupError(f"{key} must be a dict, not {type(value).__name__}.")
+    return value
+
+
+def _listed(value: t.Any, separator: str) -> t.Sequence[t.Any]:
+    """Take a list of places, or one text as an ini file would hold it."""
+    if isinstance(value, str):
+        names = {"os": os.pathsep, "newline": "\n", "space": " "}
+        parts = value.split(names.get(separator, separator))
+        return [part.strip() for part in parts if part.strip()]
+    if isinstance(value, (list, tuple)):
+        return value
+    raise SetupError(
+        "ALEMBIC['version_locations'] must be a list of paths or (branch, path) pairs,"
+        f" not {type(value).__name__}."
+    )
+
+
+def _pair(item: t.Any) -> tuple[str, str]:
+    try:
+        branch, path = item
+    except (TypeError, ValueError):
+        raise SetupError(
+            "ALEMBIC['version_locations'] holds"
+            f" {item!r}; each item is a path or a (branch, path) pair."
+        ) from None
+    return branch, path
+
+
+def _text(key: str, value: t.Any) -> str:
+    """Write an option as an ini file would hold it, interpolation done.
+
+    ``%%`` stands for ``%`` as in an ini file; a single ``%`` stands for itself.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return "\n".join(_text(key, item) for item in value)
+    if isinstance(value, (str, int, float, os.PathLike)):
+        return str(value).replace("%%", "%")
+    raise SetupError(
+        f"ALEMBIC[{key!r}] must be text, a number, a flag, a list or a dict, not"
+        f" {type(value).__name__}."
+    )
+
+
+def _binds(value: t.Any) -> bool | tuple[str, ...]:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return tuple(sorted(str(name) for name in value))
+    return bool(value)
