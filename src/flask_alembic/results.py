@@ -83,12 +83,14 @@ class LogEntry(Data):
     """A revision and its place in the history.
 
     :param doc: The file's whole docstring.
+    :param branches: Branch labels, those included that it has from other revisions.
     :param children: Ids of the revisions that follow it.
     :param dependents: Ids of the revisions that depend on it without following it.
     """
 
     revision: Revision
     doc: str = ""
+    branches: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
     dependents: tuple[str, ...] = ()
 

@@ -35,6 +35,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import HeadMaintainer
 from alembic.runtime.migration import MigrationContext
 from alembic.script.revision import MultipleHeads
+from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 from alembic.util.langhelpers import ModuleClsProxy
 
@@ -142,17 +143,39 @@ def resolving(where: str = "") -> t.Iterator[None]:
     except CommandError as e:
         if isinstance(e, MigrationError):
             raise
-        heads = getattr(e.__cause__, "heads", ())
-        if isinstance(e.__cause__, MultipleHeads):
-            message = f"There are several heads: {', '.join(sorted(heads))}"
+        cause = e.__cause__
+        if isinstance(cause, MultipleHeads):
+            message = f"There are several heads: {', '.join(sorted(cause.heads))}"
             fix = (
                 "Name one, use 'heads' for all or 'branch@head' for one branch, or join"
                 " them with 'flask db merge'."
             )
         else:
-            message = str(e).rstrip(".")
+            # Which prefix is ambiguous, and between which revisions, the cause says.
+            message = str(cause if isinstance(cause, ResolutionError) else e).rstrip(
+                "."
+            )
+            if message.startswith("No such revision"):
+                message = str(e).rstrip(".")
             fix = "'flask db log' lists the revisions."
         raise TargetError(f"{message}{where}.", fix=fix) from e
+
+
+def find_steps(
+    method: t.Callable[..., t.Any], goal: t.Any, heads: t.Any
+) -> list[t.Any]:
+    """Ask Alembic for the steps to a goal.
+
+    :param method: One of the script directory's.
+    :raises TargetError: There is no way from the heads to the goal.
+    """
+    try:
+        return list(method(goal, heads))
+    except AssertionError as e:
+        # All that Alembic has to say of a count that leads too far from a revision.
+        raise TargetError(
+            f"{goal!r} leads out of the history.", fix="'flask db log' shows it."
+        ) from e
 
 
 # -- configuration --------------------------------------------------------------------

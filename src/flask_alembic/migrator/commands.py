@@ -183,12 +183,14 @@ class Commands:
             report = self._at_head(names)
             if report is not None:
                 return report
+        from .bridge import find_steps
+
         self._work()
         wanted = targets.names(target, self._live.history().entries, counts=True)
         script = self._live.get_script()
 
         def plan(heads: t.Any, context: t.Any) -> list[t.Any]:
-            return script._upgrade_revs(_one(wanted), heads)
+            return find_steps(script._upgrade_revs, _one(wanted), heads)
 
         return self._through_owner(Run("upgrade", names=names), plan)
 
@@ -206,12 +208,14 @@ class Commands:
 
     def downgrade(self, target: Target, names: Names) -> Report:
         """Downgrade."""
+        from .bridge import find_steps
+
         self._work()
         wanted = self._downwards(target)
         script = self._live.get_script()
 
         def plan(heads: t.Any, context: t.Any) -> list[t.Any]:
-            return script._downgrade_revs(wanted, heads)
+            return find_steps(script._downgrade_revs, wanted, heads)
 
         return self._through_owner(Run("downgrade", names=names), plan)
 
@@ -230,12 +234,14 @@ class Commands:
 
     def stamp(self, target: Target, names: Names, purge: bool) -> Report:
         """Write the version table without running revisions."""
+        from .bridge import find_steps
+
         self._work()
         wanted = targets.names(target, self._live.history().entries)
         script = self._live.get_script()
 
         def plan(heads: t.Any, context: t.Any) -> list[t.Any]:
-            return script._stamp_revs(tuple(wanted), heads)
+            return find_steps(script._stamp_revs, tuple(wanted), heads)
 
         return self._through_owner(Run("stamp", names=names, purge=purge), plan)
 
@@ -281,6 +287,7 @@ class Commands:
     ) -> dict[str, str]:
         """Write the SQL of a command, a script for each database."""
         from . import offline
+        from .bridge import find_steps
 
         self._work()
         history, script = self._live.history(), self._live.get_script()
@@ -294,10 +301,10 @@ class Commands:
 
         def plan(context: t.Any, heads: tuple[str, ...]) -> t.Iterable[t.Any]:
             if command == "upgrade":
-                return script._upgrade_revs(_one(wanted), t.cast(t.Any, heads))
+                return find_steps(script._upgrade_revs, _one(wanted), heads)
             if command == "downgrade":
-                return script._downgrade_revs(wanted[0], t.cast(t.Any, heads))
-            return script._stamp_revs(tuple(wanted), heads)
+                return find_steps(script._downgrade_revs, wanted[0], heads)
+            return find_steps(script._stamp_revs, tuple(wanted), heads)
 
         configured = self._live.targets()
         return {

@@ -150,32 +150,42 @@ def autogenerating(
 
 
 def _revision_context(live: Live, request: Request) -> autogenerate.RevisionContext:
-    folder.check_id(request.id, live.history().entries)
+    check(live, request)
     script = live.get_script()
     return autogenerate.RevisionContext(live.get_config(), script, request.arguments())
+
+
+def check(live: Live, request: Request) -> None:
+    """Refuse an id or a label that can't be had.
+
+    :raises DraftError: Says which.
+    """
+    entries = live.history().entries
+    folder.check_id(request.id, entries)
+    for entry in entries.values():
+        for label in request.labels:
+            if label in entry.revision.labels:
+                raise DraftError(
+                    f"The label {label!r} belongs to the revision {entry.revision.id}"
+                    " already."
+                )
 
 
 def _write(
     live: Live, context: autogenerate.RevisionContext, request: Request
 ) -> list[Script]:
-    """Write the files; one that turns out wrong is taken away again."""
-    written = []
-    with resolving():
-        for script in context.generate_scripts():
-            if script is not None:
-                folder.check_written(
-                    Path(script.path), script.revision, request.message
-                )
-                written.append(script)
+    """Write the files; if one turns out wrong, none stays."""
+    with folder.writing(context.script_directory, request.message), resolving():
+        written = [script for script in context.generate_scripts() if script]
     live.history(fresh=True)
     return [live.get_script().get_revision(script.revision) for script in written]
 
 
 def merge(live: Live, request: Request) -> Script:
     """Write a revision that joins others."""
-    folder.check_id(request.id, live.history().entries)
+    check(live, request)
     script = live.get_script()
-    with resolving():
+    with folder.writing(script, request.message), resolving():
         made = script.generate_revision(
             revid=request.id,
             message=folder.docstring(request.message),
@@ -186,7 +196,6 @@ def merge(live: Live, request: Request) -> Script:
         )
     if made is None:
         raise DraftError("The merge revision's file has a name that Alembic ignores.")
-    folder.check_written(Path(made.path), request.id, request.message)
     live.history(fresh=True)
     return live.get_script().get_revision(request.id)
 

@@ -103,6 +103,7 @@ class StepContext(MigrationContext):
     part: DatabaseRun
     planned: tuple[t.Any, ...]
     applied: set[str]
+    split: bool
 
     @classmethod
     def adopt(
@@ -125,11 +126,8 @@ class StepContext(MigrationContext):
         self = t.cast("t.Self", context)
         self.target, self.setup, self.history = target, setup, history
         self.several, self.fallback = several, fallback
-        self.part, self.planned, self.applied = (
-            DatabaseRun(target.describe()),
-            (),
-            set(),
-        )
+        self.part, self.planned = DatabaseRun(target.describe()), ()
+        self.applied, self.split = set(), False
         if setup.callers:
             # Whether or not the caller's transaction has begun: it is the caller's.
             self._in_external_transaction = True
@@ -157,7 +155,7 @@ class StepContext(MigrationContext):
                 fix="Run this revision with 'flask db upgrade' on a connection of its own.",
             )
         self.part.keep(self.applied)
-        self.part.touched = True
+        self.part.touched = self.split = True
         with self.setup.autocommit(), super().autocommit_block():
             yield
 
@@ -182,9 +180,14 @@ class StepContext(MigrationContext):
         self.prepare_version_table()
         for number, (step, described) in enumerate(steps, 1):
             part.emit("step_started", number, step=described)
+            self.split = False
             with self.begin_transaction(_per_migration=True):
                 result = self._take(step, described, maintainer, kwargs)
-            if self._commits_each:
+                if self.split and self._transaction is not None:
+                    # What ran outside of a transaction stays: so must its version row.
+                    self._transaction.commit()
+                    self._transaction = self.live.begin()
+            if self.split or self._commits_each:
                 part.keep(maintainer.heads)
             part.emit("step_finished", number, step=described, result=result)
         part.emit("run_finished")
@@ -262,7 +265,7 @@ class StepContext(MigrationContext):
             kwargs = {k: v for k, v in kwargs.items() if k != "engine_name"}
         elif "engine_name" not in kwargs and accepted.get("engine_name") is True:
             kwargs = {**kwargs, "engine_name": self.target.name}
-        if getattr(step.revision.module, "transactional", True) or self.as_sql:
+        if getattr(step.revision.module, "transactional", True):
             return self._dispatch(fn, step, kwargs)
         with self.autocommit_block():
             return self._dispatch(fn, step, kwargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import logging
 import re
 import shutil
@@ -40,18 +41,9 @@ def make(settings: Settings) -> None:
 def script_directory(
     config: Config, history: t.Callable[..., History]
 ) -> ScriptDirectory:
-    """Open the folder with the index behind it, and nothing printed.
-
-    :raises DraftError: There is no folder.
-    """
+    """Open the folder with the index behind it, and nothing printed."""
     from . import revisions
 
-    location = config.get_main_option("script_location")
-    if not Path(str(location)).is_dir():
-        raise DraftError(
-            f"There is no migrations folder {str(location)!r}.",
-            fix="'flask db mkdir' makes it; ALEMBIC['script_location'] names another.",
-        )
     script = revisions.script_directory(config, history)
     script.messaging_opts = {"quiet": True}
     stock = script._generate_template
@@ -62,6 +54,39 @@ def script_directory(
 
     script._generate_template = generate  # type: ignore[method-assign]
     return script
+
+
+@contextlib.contextmanager
+def writing(script: ScriptDirectory, message: str) -> t.Iterator[None]:
+    """Check each file that is written in the block, before Alembic executes it.
+
+    If anything fails, the files are taken away again.
+
+    :param message: What stands in them as text, and only as text.
+    :raises DraftError: A file isn't the revision it should be.
+    """
+    generate, written = script._generate_template, list[Path]()
+
+    def check(src: Path, dest: Path, **values: t.Any) -> None:
+        if dest.exists():
+            raise DraftError(
+                f"There is a file {dest} already.", fix="Choose another id."
+            )
+        written.append(dest)
+        generate(src, dest, **values)
+        check_written(dest, values["up_revision"], message)
+
+    script._generate_template = check  # type: ignore[method-assign]
+    try:
+        yield
+    except BaseException as e:
+        for path in written:
+            path.unlink(missing_ok=True)
+        if isinstance(e, (SyntaxError, ValueError)) and written:
+            raise _unwritten(written[-1], f"it doesn't compile: {e}") from e
+        raise
+    finally:
+        script._generate_template = generate  # type: ignore[method-assign]
 
 
 def usable_template(path: Path, *, several: bool) -> Path:
@@ -119,9 +144,9 @@ def docstring(message: str) -> str:
 
 
 def check_written(path: Path, revision_id: str, message: str) -> None:
-    """Take a file away again that isn't the revision it should be.
+    """Refuse a file that isn't the revision it should be.
 
-    :raises DraftError: Says what is wrong with it; the file is gone.
+    :raises DraftError: Says what is wrong with it.
     """
     try:
         tree = ast.parse(path.read_bytes(), str(path))
@@ -130,13 +155,14 @@ def check_written(path: Path, revision_id: str, message: str) -> None:
     except (SyntaxError, ValueError) as e:
         problem = f"it doesn't compile: {e}"
     if problem:
-        path.unlink()
-        for cached in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
-            cached.unlink()
-        raise DraftError(
-            f"The revision {revision_id} was not written to {path}: {problem}.",
-            fix="Mend script.py.mako, or the hook that formats revisions.",
-        )
+        raise _unwritten(path, problem)
+
+
+def _unwritten(path: Path, problem: str) -> DraftError:
+    return DraftError(
+        f"No revision was written to {path}: {problem}.",
+        fix="Mend script.py.mako, or the hook that formats revisions.",
+    )
 
 
 def _problem(tree: ast.Module, revision_id: str, message: str) -> str | None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from flask import current_app
 
 from .. import settings as settings_room
+from ..errors import HistoryError
 from ..errors import SetupError
 from ..settings import Settings
 from . import databases
@@ -17,7 +18,7 @@ from .databases import Shared
 from .databases import Source
 from .databases import Target
 from .history import History
-from .history import HistoryCache
+from .watch import HistoryCache
 
 if t.TYPE_CHECKING:
     from alembic.config import Config
@@ -78,7 +79,7 @@ class Live:
         self.config: Config | None = None
         self.script: ScriptDirectory | None = None
         self.env: EnvironmentContext | None = None
-        self.contexts: dict[str, StepContext] | None = None
+        self._contexts: dict[str, StepContext] | None = None
         self.ops: dict[str, Operations] | None = None
         self.engines: dict[str, t.Any] | None = None
         self.metadatas: dict[str, Metadata] | None = None
@@ -89,8 +90,28 @@ class Live:
         return self._state.settings()
 
     def history(self, *, fresh: bool = False) -> History:
-        """The revision files, as they are now."""
-        return self._state.history(self.settings, fresh=fresh)
+        """The revision files, as they are now.
+
+        :raises HistoryError: There is no folder for them.
+        """
+        settings = self.settings
+        if not settings.script_location.is_dir():
+            raise HistoryError(
+                f"There is no migrations folder {str(settings.script_location)!r}.",
+                fix="'flask db mkdir' makes it; ALEMBIC['script_location'] names another.",
+            )
+        return self._state.history(settings, fresh=fresh)
+
+    @property
+    def contexts(self) -> dict[str, StepContext] | None:
+        """The contexts that are connected; None drops them."""
+        return self._contexts
+
+    @contexts.setter
+    def contexts(self, value: dict[str, StepContext] | None) -> None:
+        if value is None:
+            self.clear()
+        self._contexts = value
 
     # -- databases ---------------------------------------------------------------------
 
@@ -222,7 +243,7 @@ class Live:
 
         :param exc: The error that the application context ends with.
         """
-        contexts, self.contexts, self.ops = self.contexts, None, None
+        contexts, self._contexts, self.ops = self._contexts, None, None
         for context in (contexts or {}).values():
             if context.setup.callers or context.live.closed:
                 continue

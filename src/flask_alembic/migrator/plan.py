@@ -7,6 +7,7 @@ import typing as t
 from alembic.script import ScriptDirectory
 
 from ..results import Plan
+from .bridge import find_steps
 from .bridge import PlannedHeads
 from .bridge import resolving
 from .databases import Target
@@ -32,7 +33,7 @@ def plan_of(
     check_rows(history, database.name, heads)
     revs = script._downgrade_revs if downwards else script._upgrade_revs
     with resolving(f" (database {database.name!r})"):
-        steps = revs(goal, t.cast(t.Any, heads))
+        steps = find_steps(revs, goal, heads)
     after = PlannedHeads(heads)
     for step in steps:
         after.update_to_step(step)

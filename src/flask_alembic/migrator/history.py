@@ -1,0 +1,275 @@
+"""All revision files as a graph: a snapshot, without Alembic."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ..errors import HistoryError
+from ..errors import TargetError
+from ..results import LogEntry
+from ..results import Revision
+from .headers import Entry
+
+
+class History:
+    """A snapshot of all revision files: it never changes.
+
+    :param entries: In the order of the files.
+    :raises HistoryError: Two files have the same revision id.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        found: dict[str, Entry] = {}
+        for entry in entries:
+            other = found.setdefault(entry.revision.id, entry)
+            if other is not entry:
+                raise HistoryError(
+                    f"Two files have the revision id {entry.revision.id!r}:"
+                    f" {other.revision.path} and {entry.revision.path}.",
+                    fix="Remove one, or give it another id.",
+                )
+        self.entries: Mapping[str, Entry] = MappingProxyType(found)
+        self._down = self._link()
+
+    def _link(self) -> dict[str, tuple[str, ...]]:
+        """Find what each revision comes after, labels resolved; unknown ids stay."""
+        revisions = [entry.revision for entry in self.entries.values()]
+        labels: dict[str, str] = {}
+        for revision in revisions:
+            for label in revision.labels:
+                labels.setdefault(label, revision.id)
+        down: dict[str, tuple[str, ...]] = {}
+        for revision in revisions:
+            down[revision.id] = revision.parents
+            if revision.depends_on:
+                needed = (
+                    name if name in self.entries else labels.get(name, name)
+                    for name in revision.depends_on
+                )
+                down[revision.id] += tuple(needed)
+        return down
+
+    @functools.cached_property
+    def heads(self) -> tuple[str, ...]:
+        """Ids that no revision follows."""
+        parents = {p for entry in self.entries.values() for p in entry.revision.parents}
+        return tuple(id_ for id_ in self.entries if id_ not in parents)
+
+    @functools.cached_property
+    def effective_heads(self) -> tuple[str, ...]:
+        """Ids that no revision follows or depends on: the rows after an upgrade."""
+        needed = {name for names in self._down.values() for name in names}
+        return tuple(id_ for id_ in self.entries if id_ not in needed)
+
+    @functools.cached_property
+    def bases(self) -> tuple[str, ...]:
+        """Ids that follow no revision."""
+        return tuple(
+            i for i, entry in self.entries.items() if not entry.revision.parents
+        )
+
+    @functools.cached_property
+    def _up(self) -> Mapping[str, list[str]]:
+        """What comes directly after each revision."""
+        up: dict[str, list[str]] = {id_: [] for id_ in self.entries}
+        for id_, names in self._down.items():
+            for name in dict.fromkeys(names):
+                if name in up:
+                    up[name].append(id_)
+        return up
+
+    def check(self) -> None:
+        """Check that the files fit together.
+
+        :raises HistoryError: It names the files that don't.
+        """
+        if self._fault:
+            message, fix = self._fault
+            raise HistoryError(message, fix=fix)
+
+    @functools.cached_property
+    def _fault(self) -> tuple[str, str] | None:
+        """What is wrong and how to mend it; None if nothing is."""
+        faults = (self._faulty_names(), self._faulty_links(), self._circles())
+        return next(itertools.chain.from_iterable(faults), None)
+
+    def _faulty_names(self) -> Iterator[tuple[str, str]]:
+        taken: dict[str, Revision] = {i: e.revision for i, e in self.entries.items()}
+        for revision in list(taken.values()):
+            if wrong := sorted(set(revision.id).intersection("@-+:")):
+                yield (
+                    f"The revision id {revision.id!r} in {revision.path} has characters"
+                    f" that targets are written with: {' '.join(wrong)}",
+                    "Use letters, digits and underscores.",
+                )
+            for label in revision.labels:
+                other = taken.setdefault(label, revision)
+                if other is not revision or label == revision.id:
+                    yield (
+                        f"The branch label {label!r} in {revision.path} is already"
+                        f" used by revision {other.id} in {other.path}.",
+                        "Choose another label.",
+                    )
+
+    def _faulty_links(self) -> Iterator[tuple[str, str]]:
+        for id_, names in self._down.items():
+            revision = self.entries[id_].revision
+            for number, name in enumerate(names):
+                follows = number < len(revision.parents)
+                written = "down_revision" if follows else "depends_on"
+                if name not in self.entries:
+                    yield (
+                        f"The revision {name!r} doesn't exist, but {revision.path}"
+                        f" names it as its {written}.",
+                        f"Restore the missing file, or correct {written}.",
+                    )
+                elif name == id_:
+                    yield (
+                        f"The revision {id_} in {revision.path} names itself as its"
+                        f" {written}.",
+                        f"Correct {written}.",
+                    )
+
+    def _circles(self) -> Iterator[tuple[str, str]]:
+        """Find revisions that come after themselves, one circle at most."""
+        waiting = {id_: len(set(names)) for id_, names in self._down.items()}
+        ready = [id_ for id_, count in waiting.items() if not count]
+        while ready:
+            for child in self._up[ready.pop()]:
+                waiting[child] -= 1
+                if not waiting[child]:
+                    ready.append(child)
+        id_ = next((id_ for id_, count in waiting.items() if count), None)
+        trail: dict[str, None] = {}
+        while id_ is not None and id_ not in trail:
+            trail[id_] = None
+            id_ = next(name for name in self._down[id_] if waiting[name])
+        if id_ is not None:
+            ids = list(trail)
+            circle = sorted(ids[ids.index(id_) :])
+            paths = ", ".join(self.entries[name].revision.path for name in circle)
+            yield (
+                f"The revisions {', '.join(circle)} follow each other in a circle: {paths}",
+                "Correct down_revision or depends_on in one of them.",
+            )
+
+    def at_head(self, applied: Collection[str]) -> bool:
+        """Whether these ids are all that an upgrade would leave; False if unsound."""
+        return set(applied) == set(self.effective_heads) and self._fault is None
+
+    def unknown(self, applied: Iterable[str]) -> tuple[str, ...]:
+        """The applied ids that no file has."""
+        return tuple(id_ for id_ in dict.fromkeys(applied) if id_ not in self.entries)
+
+    def overlapping(self, applied: Iterable[str]) -> tuple[str, ...]:
+        """The applied ids that another applied one already includes.
+
+        As Alembic sees it, a revision includes what it depends on, too.
+        """
+        known = [id_ for id_ in dict.fromkeys(applied) if id_ in self.entries]
+        if len(known) < 2:
+            return ()
+        below = {name for id_ in known for name in self._down[id_]}
+        included = self._ancestors(below)
+        return tuple(id_ for id_ in known if id_ in included)
+
+    def pending(self, applied: Iterable[str]) -> tuple[str, ...]:
+        """What an upgrade to all heads would run, each after all that it needs."""
+        known = {id_ for id_ in applied if id_ in self.entries}
+        order, to_base = self._walk(self.effective_heads, known)
+        # From heads down to one applied revision, without passing a base, the walk
+        # can't have met its ancestors: they lead to a base.
+        if known and (to_base or len(known) > 1):
+            included = self._ancestors(known)
+            order = [id_ for id_ in order if id_ not in included]
+        return tuple(order)
+
+    def _ancestors(self, ids: Iterable[str]) -> set[str]:
+        """These revisions and all that comes before them."""
+        return set(self._walk(ids, frozenset())[0])
+
+    def _walk(
+        self, ids: Iterable[str], stop: Collection[str]
+    ) -> tuple[list[str], bool]:
+        """Go down from some revisions and list what is met, the earliest first.
+
+        :param stop: Not met, and nothing behind them.
+        :return: And whether a revision was met that comes after none.
+        """
+        order: list[str] = []
+        to_base = False
+        seen = set(stop)
+        todo = [(id_, False) for id_ in reversed(list(ids))]
+        while todo:
+            id_, done = todo.pop()
+            if done:
+                order.append(id_)
+            elif id_ not in seen and id_ in self._down:
+                seen.add(id_)
+                below = self._down[id_]
+                to_base = to_base or not below
+                todo.append((id_, True))
+                todo.extend((name, False) for name in reversed(below))
+        return order, to_base
+
+    @functools.cached_property
+    def _branches(self) -> Mapping[str, set[str]]:
+        """Branch labels of each revision, those included that it has from others.
+
+        As in Alembic: whatever follows a labelled revision has the label, and in a line
+        that nothing leaves or enters so has what comes before.
+        """
+        children: dict[str, list[str]] = {}
+        for id_, entry in self.entries.items():
+            for parent in entry.revision.parents:
+                children.setdefault(parent, []).append(id_)
+        found: dict[str, set[str]] = {id_: set() for id_ in self.entries}
+        for id_, entry in self.entries.items():
+            if not entry.revision.labels:
+                continue
+            todo, seen = [id_], {id_}
+            while todo:
+                following = [c for c in children.get(todo.pop(), ()) if c not in seen]
+                seen.update(following)
+                todo += following
+            if all(self._in_line(other) for other in seen):
+                parents = entry.revision.parents
+                while parents and self._in_line(parents[0]):
+                    seen.add(parents[0])
+                    parents = self.entries[parents[0]].revision.parents
+            for other in seen:
+                found[other].update(entry.revision.labels)
+        return found
+
+    def _in_line(self, id_: str) -> bool:
+        """Whether at most one revision comes before it, and one after it."""
+        entry = self.entries.get(id_)
+        one = entry is not None and len(entry.revision.parents) < 2
+        return one and len(self._up[id_]) < 2
+
+    def describe(self, id: str) -> LogEntry:
+        """Show a revision and its place in the history.
+
+        :param id: The whole id.
+        :raises TargetError: No file has it.
+        """
+        entry = self.entries.get(id)
+        if entry is None:
+            raise TargetError(
+                f"There is no revision {id!r}.", fix="Run 'flask db log' to see them."
+            )
+        after = sorted(self._up[id])
+        children = {i for i in after if id in self.entries[i].revision.parents}
+        return LogEntry(
+            entry.revision,
+            entry.doc,
+            branches=tuple(sorted(self._branches[id])),
+            children=tuple(i for i in after if i in children),
+            dependents=tuple(i for i in after if i not in children),
+        )
