@@ -82,7 +82,7 @@ class Alembic:
         | None = None,
     ) -> None:
         self.run_mkdir = run_mkdir
-        self.command_name = command_name
+        self.command_name: str | t.Literal[False] = command_name
         self.metadatas: dict[str, sa.MetaData | list[sa.MetaData]] = _keyed(metadatas)
         self.engines: dict[str, t.Any] = _keyed(engines)
         _check_engines(self.engines)

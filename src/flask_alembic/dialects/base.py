@@ -6,6 +6,39 @@ import contextlib
 import typing as t
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+
+def run_raw(connection: sa.Connection, sql: str) -> list[tuple[t.Any, ...]]:
+    """Run SQL by a raw cursor and return its rows, the driver's errors wrapped.
+
+    SQLAlchemy isn't told, so that no transaction of its begins.
+    """
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(sql)
+        return list(cursor.fetchall()) if cursor.description else []
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise DBAPIError.instance(
+            sql,
+            None,
+            error,
+            connection.dialect.loaded_dbapi.Error,
+            dialect=connection.dialect,
+        ) from error
+    finally:
+        cursor.close()
+
+
+def sql_string(value: str) -> str:
+    """Write a text as a standard SQL string."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def guard_message(heads: t.Collection[str]) -> str:
+    """The text of a guard's error, up to what the database is or has instead."""
+    expected = ", ".join(sorted(heads)) or "base"
+    return f"Nothing was changed: this script starts at {expected}, the database "
 
 
 class ConnectionSetup:
@@ -63,6 +96,9 @@ class DialectSupport:
     keeps_rebuilt_tables: bool = False
     """Whether a batch rebuild edits the table's own CREATE TABLE text."""
 
+    error_ends_transaction: bool = False
+    """Whether nothing more can be done in a transaction after an error in it."""
+
     ddl_commits: bool = False
     """Whether DDL commits the transaction that it runs in."""
 
@@ -76,6 +112,10 @@ class DialectSupport:
         :param connection: The application's, in a transaction.
         """
         return True
+
+    def lives_in_connection(self, engine: sa.Engine) -> bool:
+        """Whether the database is gone when its one connection is closed."""
+        return False
 
     def offline_name(self, dialect: sa.Dialect) -> str:
         """The dialect name that Alembic's offline mode should compile for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from .. import settings as settings_room
 from ..errors import DraftError
@@ -73,11 +73,11 @@ class Commands:
                         applied = heads_room.applied_heads(
                             connection, self._live.settings
                         )
-                    except sa.exc.DBAPIError as e:
+                    except DBAPIError as e:
                         found.append(heads_room.unreadable(target, e, history))
                         connection.rollback()
                         continue
-            except sa.exc.DBAPIError as e:
+            except DBAPIError as e:
                 e.add_note(f"while reading the database {target.name!r}")
                 raise
             found.append(heads_room.judge(target, applied, history))

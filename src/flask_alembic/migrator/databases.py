@@ -261,5 +261,6 @@ def own_async_engine(engine: sa.Engine) -> sa.Engine:
     made = sa.Engine(
         own, engine.dialect, engine.url, hide_parameters=engine.hide_parameters
     )
-    made.dispatch = made.dispatch._join(engine.dispatch)
+    # The engine's events are those of its connections.
+    t.cast(t.Any, made).dispatch = engine.dispatch
     return made

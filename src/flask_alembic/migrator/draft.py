@@ -269,7 +269,7 @@ def operations(
     return tuple(found)
 
 
-def _describe(database: str, diff: tuple[t.Any, ...]) -> Operation:
+def _describe(database: str, diff: t.Sequence[t.Any]) -> Operation:
     """Read one of Alembic's difference tuples."""
     kind = str(diff[0])
     change = kind.replace("_", " ")

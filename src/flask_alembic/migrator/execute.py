@@ -13,6 +13,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.migration import RevisionStep
 from alembic.script import Script
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..dialects.base import ConnectionSetup
 from ..errors import MigrationError
@@ -397,7 +398,7 @@ class _Part:
         if not self._ours:
             if self.results.steps:
                 self.results.warnings.append(
-                    "not committed: the transaction is the caller's"
+                    "part of the caller's transaction: it lasts when that is committed"
                 )
         elif self.transaction is not None:
             self.transaction.commit()
@@ -415,6 +416,6 @@ class _Part:
         self.results.undo()
         self.context._transaction = None
         # A lost connection has rolled back by itself.
-        with contextlib.suppress(sa.exc.SQLAlchemyError):
+        with contextlib.suppress(SQLAlchemyError):
             if self.context.live.in_transaction():
                 self.context.live.rollback()

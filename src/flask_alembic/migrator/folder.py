@@ -45,7 +45,7 @@ def script_directory(
     from . import revisions
 
     script = revisions.script_directory(config, history)
-    script.messaging_opts = {"quiet": True}
+    script.messaging_opts = t.cast(t.Any, {"quiet": True})
     stock = script._generate_template
 
     def generate(src: Path, dest: Path, **values: t.Any) -> None:

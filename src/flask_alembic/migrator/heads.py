@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from ..results import Status
 from ..settings import Settings
@@ -23,7 +24,7 @@ def applied_heads(connection: sa.Connection, settings: Settings) -> tuple[str, .
         return ()
     try:
         found = connection.execute(rows).scalars().all()
-    except sa.exc.DBAPIError:
+    except DBAPIError:
         if connection.invalidated:
             raise
         connection.rollback()
@@ -70,7 +71,7 @@ def judge(target: Target, applied: tuple[str, ...], history: History) -> Status:
     )
 
 
-def unreadable(target: Target, error: sa.exc.DBAPIError, history: History) -> Status:
+def unreadable(target: Target, error: DBAPIError, history: History) -> Status:
     """The status of a database whose version table can't be read."""
     reason = str(error.orig).strip().split("\n", 1)[0]
     return Status(

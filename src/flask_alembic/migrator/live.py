@@ -7,6 +7,7 @@ import typing as t
 
 import sqlalchemy as sa
 from flask import current_app
+from sqlalchemy.exc import SQLAlchemyError
 
 from .. import settings as settings_room
 from ..errors import HistoryError
@@ -252,7 +253,7 @@ class Live:
                 if exc is None and connection.in_transaction():
                     connection.commit()
                 context.setup.restore()
-            except sa.exc.SQLAlchemyError:
+            except SQLAlchemyError:
                 # The server went away: nothing is left to give back.
                 connection.invalidate()
             finally:

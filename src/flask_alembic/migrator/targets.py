@@ -36,7 +36,8 @@ def names(target: Target, ids: t.Collection[str], *, counts: bool = False) -> li
         return [_name(target, ids, counts)]
     if hasattr(target, "revision"):
         return [t.cast(HasRevision, target).revision]
-    found = [name for item in target for name in names(item, ids)]
+    several = t.cast("t.Sequence[Target]", target)
+    found = [name for item in several for name in names(item, ids)]
     if not found:
         raise TargetError("No revision was named.")
     return found

@@ -1,0 +1,67 @@
+# Needs make and Python 3.11 or newer; everything else goes into .venv.
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+VENV := .venv
+LOWEST := .venv-lowest
+RUN := $(VENV)/bin/python -m
+PIP := -m pip --disable-pip-version-check --no-input --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types imports docs lowest picture clean
+
+help:
+	@echo "make demo     show the extension at work on a fresh SQLite application"
+	@echo "make test     run the test-suite"
+	@echo "make check    run ruff, mypy, pyright, import-linter and the docs build"
+	@echo "make docs     build the user guide into docs/_build"
+	@echo "make lowest   run the test-suite with the oldest supported releases"
+	@echo "make picture  make the picture of the terminal again"
+	@echo "make clean    remove what these commands have made"
+
+demo: $(VENV)/demo.stamp
+	@$(VENV)/bin/python scripts/demo.py
+
+test: $(VENV)/dev.stamp
+	$(RUN) pytest -n 2 $(PYTEST_ARGS)
+
+check: lint types imports docs
+
+lint: $(VENV)/dev.stamp
+	$(RUN) ruff check --no-fix .
+	$(RUN) ruff format --check .
+
+types: $(VENV)/dev.stamp
+	$(RUN) mypy
+	$(RUN) pyright --pythonpath $(VENV)/bin/python
+
+imports: $(VENV)/dev.stamp
+	$(VENV)/bin/lint-imports --no-logo
+
+docs: $(VENV)/dev.stamp
+	$(RUN) sphinx -W -n --keep-going -q -b html docs docs/_build/html
+
+lowest: $(LOWEST)/dev.stamp
+	$(LOWEST)/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+
+picture: $(VENV)/demo.stamp
+	$(VENV)/bin/python scripts/picture.py docs/_static/terminal.svg
+
+clean:
+	rm -rf $(VENV) $(LOWEST) docs/_build build dist
+
+# A stamp is younger than all that was installed for it: nothing is installed twice.
+$(VENV)/%.stamp: requirements/%.txt pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python $(PIP) install -r $<
+	$(VENV)/bin/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(LOWEST)/dev.stamp: requirements/lowest.txt pyproject.toml | $(LOWEST)/bin/python
+	$(LOWEST)/bin/python $(PIP) install -r $<
+	$(LOWEST)/bin/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/bin/python $(LOWEST)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Python 3.11 or newer is needed; name one with PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv $(@:/bin/python=)

@@ -1,0 +1,230 @@
+"""Commands that look: each calls a method of the extension and shows what it gives."""
+
+from __future__ import annotations
+
+import typing as t
+
+import click
+
+from ..errors import MigrationError
+from ..results import LogEntry
+from ..results import Report
+from ..results import Status
+from . import options
+from .downgrades import downgrade_target
+from .invocation import Answer
+from .invocation import command
+from .invocation import TargetCommand
+from .render import show_branches
+from .render import show_draft
+from .render import show_entries
+from .render import show_lines
+from .render import show_plans
+from .render import show_statuses
+
+if t.TYPE_CHECKING:
+    from ..extension import Alembic
+
+Databases: t.TypeAlias = tuple[str, ...]
+
+NOT_ON_HEADS = "Database is not on all head revisions"
+
+STATUS_CODES: t.Mapping[str, int] = {
+    "behind": 3,
+    "unstamped": 3,
+    "diverged": 4,
+    "unknown": 5,
+}
+
+
+@command(
+    "current",
+    options.flag("--check-heads", "Fail if a head revision isn't applied."),
+    options.verbose,
+    options.databases,
+    options.as_json,
+)
+def current(
+    extension: Alembic, check_heads: bool, verbose: bool, databases: Databases
+) -> Answer:
+    """Show the revisions that are applied."""
+    statuses = extension.status(databases=databases or None)
+    behind = [status for status in statuses if not on_heads(status)]
+    if check_heads and behind:
+        return not_on_heads(statuses, behind)
+    entries = {s.database.name: applied_entries(extension, s) for s in statuses}
+    revisions = tuple(e.revision for found in entries.values() for e in found)
+    report = Report("current", statuses=statuses, revisions=revisions)
+    return Answer(report, lambda: show_entries(entries, verbose))
+
+
+def on_heads(status: Status) -> bool:
+    """Whether all head revisions are applied; none are needed where none are."""
+    reached = status.state == "current" or not (status.current or status.heads)
+    return reached and not status.pending
+
+
+def not_on_heads(statuses: tuple[Status, ...], behind: list[Status]) -> Answer:
+    """Say which databases have to be upgraded."""
+    lines = [NOT_ON_HEADS]
+    if len(statuses) > 1:
+        lines = [x for s in behind for x in (s.database.name, NOT_ON_HEADS)]
+    report = Report("current", False, 1, statuses=statuses, message=NOT_ON_HEADS)
+    return Answer(report, lambda: show_lines(lines))
+
+
+def applied_entries(extension: Alembic, status: Status) -> tuple[LogEntry, ...]:
+    """The revisions that are applied to a database, which must all be known.
+
+    :raises MigrationError: if the version table can't be made sense of.
+    """
+    name = status.database.name
+    if status.unknown:
+        raise MigrationError(
+            f"The database '{name}' is at {', '.join(status.unknown)}, which no"
+            " revision file has.",
+            fix="Get the missing files, or see 'flask db status'.",
+        )
+    if status.state == "unknown":
+        reason = status.note or "its version table can't be read."
+        raise MigrationError(f"The database '{name}': {reason}")
+    return extension.describe(list(status.current)) if status.current else ()
+
+
+@command(
+    "heads",
+    options.flag("--resolve-dependencies", "Treat dependencies as down revisions."),
+    options.verbose,
+    options.as_json,
+)
+def heads(extension: Alembic, resolve_dependencies: bool, verbose: bool) -> Answer:
+    """Show the revisions that no revision follows."""
+    found = extension.describe("heads", resolve_dependencies=resolve_dependencies)
+    return listing("heads", found, verbose)
+
+
+def listing(name: str, entries: tuple[LogEntry, ...], verbose: bool) -> Answer:
+    """The answer of a command that lists revisions."""
+    report = Report(name, revisions=tuple(entry.revision for entry in entries))
+    return Answer(report, lambda: show_entries({"": entries}, verbose))
+
+
+@command("branches", options.verbose, options.as_json)
+def branches(extension: Alembic, verbose: bool) -> Answer:
+    """Show the revisions that more than one revision follows."""
+    found = described(extension, [s.revision for s in extension.branches()])
+    children = described(extension, [c for entry in found for c in entry.children])
+    by_id = {child.revision.id: child for child in children}
+    pairs = [(entry, [by_id[c] for c in entry.children]) for entry in found]
+    report = Report("branches", revisions=tuple(entry.revision for entry in found))
+    return Answer(report, lambda: show_branches(pairs, verbose))
+
+
+def described(extension: Alembic, ids: t.Sequence[str]) -> tuple[LogEntry, ...]:
+    """The revisions with these ids, in this order; none for no ids."""
+    return extension.describe(list(ids)) if ids else ()
+
+
+LOG_OPTIONS = (
+    click.Option(["--start"], default="base", help="Show since this revision."),
+    click.Option(["--end"], default="heads", help="Show until this revision."),
+    options.verbose,
+    options.as_json,
+)
+
+
+@command("log", *LOG_OPTIONS)
+def log(extension: Alembic, start: str, end: str, verbose: bool) -> Answer:
+    """Show the history of revisions, newest first."""
+    ids = [script.revision for script in extension.log(start, end)]
+    return listing("log", described(extension, ids), verbose)
+
+
+@command("history", *LOG_OPTIONS)
+def history(extension: Alembic, start: str, end: str, verbose: bool) -> Answer:
+    """Show the history of revisions, newest first; the same as log."""
+    ids = [script.revision for script in extension.log(start, end)]
+    return listing("history", described(extension, ids), verbose)
+
+
+@command(
+    "show",
+    click.Argument(["revisions"], nargs=-1, required=True),
+    options.as_json,
+)
+def show(extension: Alembic, revisions: tuple[str, ...]) -> Answer:
+    """Show all that is known of the given revisions."""
+    return listing("show", extension.describe(list(revisions)), verbose=True)
+
+
+@command("check", options.databases, options.as_json)
+def check(extension: Alembic, databases: Databases) -> Answer:
+    """Check whether models and databases differ; fail if they do."""
+    draft = extension.diff(databases=databases or None)
+    changed = bool(draft.operations)
+    verdict = "Changes detected." if changed else "No changes detected."
+    report = Report("check", not changed, int(changed), draft=draft, message=verdict)
+    return Answer(report, lambda: show_draft(draft, verdict))
+
+
+@command(
+    "status",
+    options.flag("--check", "Fail unless each database is current or ahead."),
+    options.flag("--exact", "With --check, fail if a database is ahead, too."),
+    options.databases,
+    options.as_json,
+)
+def status(
+    extension: Alembic, check: bool, exact: bool, databases: Databases
+) -> Answer:
+    """Show how far each database is.
+
+    With --check the exit code is 3 if a database is behind or unstamped, 4 if it
+    has diverged, 5 if its state is unknown, and 6 if it is ahead and --exact is given.
+    """
+    statuses = extension.status(databases=databases or None)
+    code = status_code(statuses, exact) if check else 0
+    report = Report("status", not code, code, statuses=statuses)
+    return Answer(report, lambda: show_statuses(statuses))
+
+
+def status_code(statuses: t.Iterable[Status], exact: bool) -> int:
+    """The exit code for the worst state."""
+    codes = {**STATUS_CODES, "ahead": 6 if exact else 0}
+    return max((codes.get(status.state, 0) for status in statuses), default=0)
+
+
+@command(
+    "plan",
+    click.Argument(["target"], required=False),
+    click.Option(
+        ["--direction"],
+        type=click.Choice(["upgrade", "downgrade"]),
+        default="upgrade",
+        show_default=True,
+        help="Which way to go.",
+    ),
+    options.flag("--check", "Exit with code 3 if there is anything to do."),
+    options.databases,
+    options.as_json,
+    cls=TargetCommand,
+)
+def plan(
+    extension: Alembic,
+    target: str | None,
+    direction: t.Literal["upgrade", "downgrade"],
+    check: bool,
+    databases: Databases,
+) -> Answer:
+    """Show what an upgrade or downgrade would run.
+
+    The target is "heads", or "-1" for a downgrade, if it isn't given.
+    """
+    if direction == "downgrade":
+        target = downgrade_target(extension, "-1" if target is None else target)
+    elif target is None:
+        target = "heads"
+    plans = extension.plan(target, databases=databases or None, direction=direction)
+    code = 3 if check and any(plan.steps for plan in plans) else 0
+    report = Report("plan", not code, code, plans=plans)
+    return Answer(report, lambda: show_plans(plans))

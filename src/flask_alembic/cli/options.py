@@ -1,0 +1,48 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import click
+
+
+def flag(name: str, help: str, *names: str) -> click.Option:
+    """An option without a value."""
+    return click.Option([*names, name], is_flag=True, help=help)
+
+
+def many(name: str, help: str, *names: str, **options: t.Any) -> click.Option:
+    """An option that may be given several times."""
+    return click.Option([*names, name], multiple=True, help=help, **options)
+
+
+def target(default: str) -> click.Argument:
+    """The revision to go to."""
+    return click.Argument(["target"], default=default)
+
+
+verbose = flag("--verbose", "Show all that is known of each revision.", "-v")
+
+as_json = click.Option(
+    ["--json", "as_json"], is_flag=True, help="Print one JSON document."
+)
+
+databases = click.Option(
+    ["--database", "databases"],
+    multiple=True,
+    metavar="NAME",
+    help="Look only at this database. Can be given several times.",
+)
+
+label = many("--label", "A label for the revision. Can be given several times.", "-l")
+
+sql = flag("--sql", "Print SQL instead of running it.")
+
+output = click.Option(
+    ["--output"],
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="With --sql, write a file for each database into this folder.",
+)

@@ -1,0 +1,74 @@
+"""PostgreSQL: DDL is transactional, and constraints may wait for COMMIT."""
+
+from __future__ import annotations
+
+import typing as t
+
+import sqlalchemy as sa
+
+from .base import ConnectionSetup
+from .base import DialectSupport
+from .base import guard_message
+from .base import run_raw
+from .base import sql_string
+
+
+class PostgreSQLSetup(ConnectionSetup):
+    """Asks for deferred constraints before the COMMIT that would fail."""
+
+    def check_deferred(self) -> None:
+        """Make PostgreSQL check what it put off until COMMIT.
+
+        Source: https://www.postgresql.org/docs/current/sql-set-constraints.html
+        """
+        # In the caller's transaction the rest would be checked at once as well.
+        if not self.callers:
+            run_raw(self.connection, "SET CONSTRAINTS ALL IMMEDIATE")
+
+
+class PostgreSQLSupport(DialectSupport):
+    """PostgreSQL and what speaks its dialect."""
+
+    setup_class = PostgreSQLSetup
+    joins_transaction = True
+    error_ends_transaction = True
+
+    def guard(
+        self,
+        dialect: sa.Dialect,
+        *,
+        table: str,
+        schema: str | None,
+        heads: t.Collection[str],
+    ) -> str | None:
+        """One ``DO`` block; a version table that is missing or empty means base."""
+        name = ".".join(_identifier(part) for part in (schema, table) if part)
+        query = (
+            "SELECT coalesce(array_agg(version_num::text ORDER BY version_num), '{}')"
+            f" FROM {name}"
+        )
+        expected = ", ".join(sql_string(head) for head in sorted(heads))
+        body = (
+            " DECLARE expected text[] := ARRAY[" + expected + "]::text[];"
+            " found text[] := '{}'; BEGIN"
+            f" IF to_regclass({sql_string(name)}) IS NOT NULL"
+            f" THEN EXECUTE {sql_string(query)} INTO found; END IF;"
+            " IF NOT (found @> expected AND found <@ expected) THEN"
+            f" RAISE EXCEPTION USING MESSAGE = {sql_string(guard_message(heads) + 'is at ')}"
+            " || coalesce(nullif(array_to_string(found, ', '), ''), 'base') || '.';"
+            " END IF; END "
+        )
+        quote = _dollar_quote(body)
+        return f"DO {quote}{body}{quote}"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _dollar_quote(body: str) -> str:
+    # An id may hold anything, also the quotes around it.
+    tag = "guard"
+    while f"${tag}$" in body:
+        tag += "_"
+    return f"${tag}$"

@@ -1,0 +1,244 @@
+"""The group: how it is loaded, in which application it runs, what its commands take."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import textwrap
+import typing as t
+from pathlib import Path
+
+import click
+import flask
+import pytest
+import sqlalchemy as sa
+from flask.cli import FlaskGroup
+from flask.cli import ScriptInfo
+from flask.cli import with_appcontext
+from support.application import Project
+
+from flask_alembic import Alembic
+from flask_alembic.cli import cli
+
+SHOWING = {"verbose", "as_json", "output", "check", "exact", "check_heads", "traceback"}
+"""Options that say how something is shown, or what the exit code is."""
+
+METHODS = {
+    "mkdir": "mkdir",
+    "current": "current",
+    "heads": "heads",
+    "branches": "branches",
+    "log": "log",
+    "history": "log",
+    "show": "describe",
+    "check": "diff",
+    "status": "status",
+    "plan": "plan",
+    "stamp": "stamp",
+    "upgrade": "upgrade",
+    "downgrade": "downgrade",
+    "revision": "revision",
+    "merge": "merge",
+}
+
+OTHER_DEFAULTS = {
+    # From a shell one gives text, and options that can be repeated give lists.
+    ("downgrade", "target"): "-1",
+    ("revision", "parent"): ("head",),
+    # The target that is right for the direction.
+    ("plan", "target"): None,
+    ("merge", "revisions"): None,
+}
+
+
+def make_app(name: str, folder: Path, url: str = "sqlite://") -> flask.Flask:
+    app = flask.Flask(name, root_path=str(folder))
+    app.config["ALEMBIC"] = {"script_location": str(folder / "migrations")}
+    Alembic(app, metadatas=sa.MetaData(), engines=sa.create_engine(url))
+    return app
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> flask.Flask:
+    return make_app("one", tmp_path)
+
+
+def method_parameters(command: str) -> dict[str, t.Any]:
+    parameters = inspect.signature(getattr(Alembic, METHODS[command])).parameters
+    found = {name: p.default for name, p in parameters.items() if name != "self"}
+    if command == "show":
+        del found["resolve_dependencies"]
+    return found
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_options_are_the_methods_parameters(name: str) -> None:
+    names = {param.name for param in cli.commands[name].params}
+    assert names - SHOWING == set(method_parameters(name))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_defaults_are_the_methods(name: str) -> None:
+    needed = {"show": ["x"], "revision": ["x"]}.get(name, [])
+    given = cli.commands[name].make_context(name, needed).params
+    for parameter, wanted in method_parameters(name).items():
+        if wanted is inspect.Parameter.empty or name == "show":
+            continue
+        default = OTHER_DEFAULTS.get((name, parameter), wanted)
+        assert given[parameter] == default or (not given[parameter] and not default)
+
+
+def test_every_command_is_compared() -> None:
+    assert set(cli.commands) == set(METHODS)
+
+
+def run_python(text: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(text)],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_commands_are_loaded_when_they_are_needed() -> None:
+    out = run_python("""
+        import sys
+        from flask_alembic.cli import cli
+        names = ["alembic", "mako", "rich", "flask_alembic.cli.commands"]
+        print([name for name in names if name in sys.modules])
+        cli.commands
+        print([name for name in names if name in sys.modules])
+    """)
+    assert out.splitlines() == ["[]", "['flask_alembic.cli.commands']"]
+
+
+@pytest.mark.one_database
+def test_looking_loads_neither_alembic_nor_rich(project: Project) -> None:
+    project.tables("a", "b")
+    assert project.invoke("upgrade").exit_code == 0
+    project.write()
+    done = project.python("""
+        import sys
+        from app import app
+        runner = app.test_cli_runner()
+        commands = ["--help", "heads", "heads -v", "current", "current --check-heads",
+                    "status --json", "upgrade", "upgrade --help"]
+        for command in commands:
+            result = runner.invoke(args=["db", *command.split()])
+            assert result.exit_code == 0, result.output
+        print([x for x in ("alembic", "mako", "rich") if x in sys.modules])
+    """)
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_own_commands_stand_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flask_alembic.cli import LazyGroup
+
+    group = LazyGroup("db")
+    mine = click.Command("upgrade", callback=lambda: None)
+    group.add_command(mine)
+    assert group.commands["upgrade"] is mine
+    group = LazyGroup("db", commands={"mine": mine})
+    assert {"mine", "upgrade", "heads"} <= set(
+        group.list_commands(click.Context(group))
+    )
+
+
+def test_manage_py(app: flask.Flask) -> None:
+    group = FlaskGroup(create_app=lambda: app)
+    with pytest.raises(SystemExit) as stopped:
+        group.main(["db", "mkdir"])
+    assert stopped.value.code == 0
+    assert Path(app.root_path, "migrations", "script.py.mako").is_file()
+
+
+def contexts_during(command: str, run: t.Callable[[], t.Any]) -> list[t.Any]:
+    """The applications whose contexts are pushed while something runs."""
+    pushed: list[t.Any] = []
+
+    def note(sender: flask.Flask, **_: t.Any) -> None:
+        pushed.append(sender.name)
+
+    with flask.appcontext_pushed.connected_to(note):
+        run()
+    return pushed
+
+
+def test_runner_needs_no_context(app: flask.Flask) -> None:
+    runner = app.test_cli_runner()
+    result = runner.invoke(args=["db", "heads"])
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_no_second_context_is_pushed(app: flask.Flask) -> None:
+    runner = app.test_cli_runner()
+    with app.app_context():
+        pushed = contexts_during("heads", lambda: runner.invoke(args=["db", "heads"]))
+    assert pushed == []
+    pushed = contexts_during("heads", lambda: runner.invoke(args=["db", "heads"]))
+    assert pushed == ["one"]
+
+
+def test_runner_of_one_application_in_the_context_of_another(
+    app: flask.Flask, tmp_path: Path
+) -> None:
+    other = make_app("two", tmp_path / "two")
+    with app.app_context():
+        result = other.test_cli_runner().invoke(args=["db", "mkdir"])
+        assert flask.current_app.name == "one"
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "two" / "migrations").is_dir()
+
+
+def test_an_application_without_the_extension() -> None:
+    app = flask.Flask("bare")
+    result = app.test_cli_runner().invoke(cli, ["heads"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: The application 'bare' has no Flask-Alem")
+    assert "init_app" in result.output
+
+
+def test_a_command_called_by_another(app: flask.Flask) -> None:
+    @app.cli.command("deploy")
+    @click.pass_context
+    @with_appcontext
+    def deploy(ctx: click.Context) -> None:
+        ctx.invoke(cli.commands["upgrade"])
+        ctx.invoke(cli.commands["upgrade"], target="nowhere")
+
+    result = app.test_cli_runner().invoke(args=["deploy"])
+    assert result.exit_code == 1
+    assert "Error: " in result.output
+    assert "nowhere" in result.output
+
+
+def test_a_command_taken_out_of_the_group(app: flask.Flask) -> None:
+    app.cli.add_command(cli.commands["heads"], "heads")
+    info = ScriptInfo(create_app=lambda: app)
+    result = app.test_cli_runner().invoke(cli.commands["heads"], obj=info)
+    assert (result.exit_code, result.output) == (0, "")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_command_has_help(app: flask.Flask, name: str) -> None:
+    result = app.test_cli_runner().invoke(args=["db", name, "--help"])
+    assert result.exit_code == 0
+    assert "--traceback" in result.output
+
+
+def test_usage_errors(app: flask.Flask) -> None:
+    runner = app.test_cli_runner()
+    for arguments in (
+        ["nosuch"],
+        ["heads", "--nosuch"],
+        ["show"],
+        ["revision"],
+        ["upgrade", "--output", "x"],
+        ["upgrade", "--sql", "--json"],
+        ["downgrade", "-x"],
+    ):
+        assert runner.invoke(args=["db", *arguments]).exit_code == 2, arguments
