@@ -137,8 +137,16 @@ def autogenerating(
     def compare(heads: t.Any, migration_context: MigrationContext) -> list[t.Any]:
         if empty:
             context.run_no_autogenerate(heads, migration_context)
-        else:
-            context.run_autogenerate(heads, migration_context)
+            return []
+        history = live.history()
+        if not history.at_head(heads):
+            raise DraftError(
+                f"Target database is not up to date: {database_name(migration_context)}"
+                f" is at {', '.join(heads) or 'base'}, and"
+                f" {len(history.pending(heads))} revisions are pending.",
+                fix="Run 'flask db upgrade' first.",
+            )
+        context.run_autogenerate(heads, migration_context)
         return []
 
     def finish() -> list[Script]:
@@ -147,6 +155,11 @@ def autogenerating(
         return _write(live, context, request)
 
     return compare, finish
+
+
+def database_name(context: MigrationContext) -> str:
+    """Name a context's database for a message."""
+    return repr(t.cast(StepContext, context).target.name)
 
 
 def _revision_context(live: Live, request: Request) -> autogenerate.RevisionContext:
