@@ -1,0 +1,107 @@
+"""Fixtures: a database on each system, and an application in a folder."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from support.application import checked_out
+from support.application import Project
+from support.servers import Database
+from support.servers import problem
+from support.servers import SERVERS
+
+NO_SERVER = "NO SERVER: "
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Describe the markers."""
+    config.addinivalue_line(
+        "markers", "needs(*capabilities): the database must have all of them"
+    )
+    config.addinivalue_line(
+        "markers", "one_database: what is tested doesn't depend on the database"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each test the databases that can do what it asks for."""
+    if "database" not in metafunc.fixturenames:
+        return
+    markers = metafunc.definition.iter_markers("needs")
+    needed = {capability for marker in markers for capability in marker.args}
+    names = [name for name, server in SERVERS.items() if needed <= server.can]
+    assert names, f"no database has {needed}"
+    if metafunc.definition.get_closest_marker("one_database"):
+        names = names[:1]
+    metafunc.parametrize("database", names, indirect=True)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> t.Iterator[Database]:
+    """A database of the test's own; the test runs once for each system."""
+    name = request.param
+    reason = problem(name)
+    if reason is not None:
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            pytest.fail(NO_SERVER + reason)
+        pytest.skip(NO_SERVER + reason)
+    made = Database(SERVERS[name], tmp_path)
+    yield made
+    made.drop()
+
+
+@pytest.fixture
+def project(database: Database, tmp_path: Path) -> Project:
+    """An application with Flask-SQLAlchemy and one model, in a folder of its own."""
+    root = tmp_path / "application"
+    root.mkdir()
+    return Project(root, database.url)
+
+
+@pytest.fixture
+def other(database: Database) -> Database:
+    """A second database on the same server."""
+    return database.sibling()
+
+
+@pytest.fixture
+def two(project: Project, other: Database) -> Project:
+    """The application with the databases "default" and "log"; the second is ``other``."""
+    project.bind("log", other.url)
+    return project
+
+
+@pytest.fixture
+def make_engine() -> t.Iterator[t.Callable[..., sa.Engine]]:
+    """Make engines that are disposed after the test and must have nothing open."""
+    engines: list[sa.Engine] = []
+
+    def make(url: str, **options: t.Any) -> sa.Engine:
+        engines.append(sa.create_engine(url, **options))
+        return engines[-1]
+
+    yield make
+    left = [str(engine.url) for engine in engines if checked_out(engine)]
+    for engine in engines:
+        engine.dispose()
+    assert not left, f"connections left open: {left}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly which databases were not tested."""
+    missing: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        _, _, text = str(report.longrepr).partition(NO_SERVER)
+        reason = text.rstrip("')")
+        if reason:
+            missing[reason] = missing.get(reason, 0) + 1
+    if not missing:
+        return
+    terminalreporter.section("DATABASES NOT TESTED", sep="!", red=True, bold=True)
+    for reason, count in missing.items():
+        line = f"{count} tests skipped: {reason}"
+        terminalreporter.write_line(line, red=True, bold=True)

@@ -1,0 +1,1 @@
+"""What the tests share: databases on real servers, and applications in a folder."""
