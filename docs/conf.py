@@ -32,6 +32,6 @@ nitpick_ignore_regex = [
     (r"py:class", "Config|EnvironmentContext|MigrationContext|MigrationScript"),
     (r"py:class", "Operations|Script|ScriptDirectory"),
     # Described in words: names of types that stand for several others.
-    (r"py:class", "Listener|Shared|Target"),
+    (r"py:class", "Listener|Metadata|Shared|Source|Target"),
     (r"py:exc", r"(RuntimeError|Exception|ValueError|TypeError)"),
 ]

@@ -249,3 +249,34 @@ def test_each_database_runs_from_where_it_is(
         assert counts == {"default": 1, "log": 2}
         alembic.downgrade(-1)
     assert database.versions() == other.versions() == {"b"}
+
+
+def test_revisions_that_have_no_name_for_the_default_database(
+    two: Project, database: Database, other: Database
+) -> None:
+    """Flask-Migrate's for several databases end its functions with nothing."""
+    two.revision(
+        "a",
+        None,
+        "globals()[f'upgrade_{engine_name}']()",
+        "globals()[f'downgrade_{engine_name}']()",
+        arguments="engine_name",
+        extra="""
+def upgrade_():
+    op.create_table("main", sa.Column("id", sa.Integer, primary_key=True))
+
+def upgrade_log():
+    op.create_table("logged", sa.Column("id", sa.Integer, primary_key=True))
+
+def downgrade_():
+    op.drop_table("main")
+
+def downgrade_log():
+    op.drop_table("logged")
+""",
+    )
+    with two.context() as alembic:
+        alembic.upgrade()
+        assert (database.tables(), other.tables()) == ({"main"}, {"logged"})
+        alembic.downgrade("base")
+    assert (database.tables(), other.tables()) == (set(), set())

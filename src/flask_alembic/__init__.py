@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
     from .errors import SetupError
     from .errors import TargetError
     from .errors import VersionTableError
+    from .results import Adoption
     from .results import Database
     from .results import DatabaseResult
     from .results import Draft
@@ -35,6 +36,7 @@ if t.TYPE_CHECKING:
 __version__ = "4.0.0"
 
 __all__ = [
+    "Adoption",
     "Alembic",
     "Database",
     "DatabaseError",

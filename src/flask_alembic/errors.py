@@ -39,6 +39,12 @@ class MigrationError(Exception):
         self.fix = fix
         super().__init__(f"{message} {fix}" if fix else message)
 
+    def __reduce__(self) -> tuple[t.Any, ...]:
+        # Classes that are an Alembic error as well are made when they are needed, and
+        # can't be found by name.
+        kind = next(k for k in type(self).__mro__ if k.__dict__.get("plain", True))
+        return _restored, (kind, self.args, self.__dict__)
+
 
 class SetupError(MigrationError, RuntimeError):
     """The application isn't configured for what was asked."""
@@ -77,3 +83,13 @@ class SessionError(MigrationError):
 
 class DraftError(MigrationError):
     """A revision can't be written."""
+
+
+def _restored(
+    kind: type[MigrationError], args: tuple[t.Any, ...], state: dict[str, t.Any]
+) -> MigrationError:
+    """Make a pickled error again."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error

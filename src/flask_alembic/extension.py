@@ -26,15 +26,18 @@ if t.TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
     from alembic.script import Script
     from alembic.script import ScriptDirectory
-    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from .migrator.commands import Commands
+    from .migrator.databases import Metadata
     from .migrator.databases import Shared
+    from .migrator.databases import Source
     from .migrator.live import AppState
     from .migrator.live import Live
     from .migrator.runs import Listener
     from .migrator.targets import Target
+    from .results import Adoption
     from .results import Draft
+    from .results import Finding
     from .results import LogEntry
     from .results import Plan
     from .results import Report
@@ -70,20 +73,12 @@ class Alembic:
         run_mkdir: bool = True,
         command_name: str | t.Literal[False] = "db",
         *,
-        metadatas: sa.MetaData
-        | list[sa.MetaData]
-        | dict[str, sa.MetaData | list[sa.MetaData]]
-        | None = None,
-        engines: sa.Engine
-        | AsyncEngine
-        | sa.Connection
-        | dict[str, sa.Engine | AsyncEngine | sa.Connection]
-        | t.Any
-        | None = None,
+        metadatas: Metadata | t.Mapping[str, Metadata] | None = None,
+        engines: Source | t.Mapping[str, Source] | None = None,
     ) -> None:
         self.run_mkdir = run_mkdir
         self.command_name: str | t.Literal[False] = command_name
-        self.metadatas: dict[str, sa.MetaData | list[sa.MetaData]] = _keyed(metadatas)
+        self.metadatas: dict[str, Metadata] = _keyed(metadatas)
         self.engines: dict[str, t.Any] = _keyed(engines)
         _check_engines(self.engines)
         self._states: WeakKeyDictionary[Flask, AppState] = WeakKeyDictionary()
@@ -149,15 +144,43 @@ class Alembic:
         self,
         shared: Shared | None = None,
         stand_ins: t.Mapping[str, sa.Engine] | None = None,
+        config: Config | None = None,
     ) -> Live:
         from .migrator.live import AppState
         from .migrator.live import Live
 
         app = t.cast(t.Any, current_app)._get_current_object()
         state = self._states.setdefault(app, AppState())
-        return Live(
-            state, self.metadatas, self.engines, shared=shared, stand_ins=stand_ins
-        )
+        return Live(self, state, shared=shared, stand_ins=stand_ins, config=config)
+
+    def load_config(self) -> Config | None:
+        """Give Alembic's configuration, if it doesn't come from Flask. An override point.
+
+        If its folder has an ``env.py``, that is run as it is.
+
+        .. versionadded:: 4.0
+        """
+        return None
+
+    def context_options(self) -> t.Mapping[str, t.Any]:
+        """Give the arguments of ``EnvironmentContext.configure``. An override point.
+
+        .. versionadded:: 4.0
+        """
+        return settings.read(current_app.config, current_app.root_path).context
+
+    @contextlib.contextmanager
+    def configured(self, config: Config) -> t.Iterator[None]:
+        """Use this Alembic configuration inside the block, as :meth:`load_config` says.
+
+        .. versionadded:: 4.0
+        """
+        from .migrator import entry
+
+        with self._live():
+            live = self._new_live(config=config)
+            with entry.replaced(g._flask_alembic, self, live):
+                yield
 
     def _end_context(self, exc: BaseException | None) -> None:
         live = g.get("_flask_alembic", {}).pop(self, None)
@@ -176,17 +199,18 @@ class Alembic:
         from .migrator import entry
         from .migrator.commands import Commands
 
-        overridden = type(self).run_migrations is not Alembic.run_migrations
+        method = getattr(self.run_migrations, "__func__", None)
+        overridden = method is not Alembic.run_migrations
 
         with self._live() as live:
             engines = entry.asynchronous(live)
             if not engines:
-                return work(Commands(self, live, overridden=overridden))
+                return work(Commands(live, overridden=overridden))
 
             def inside(own: t.Mapping[str, sa.Engine]) -> R:
-                stand_in = self._new_live(stand_ins=own)
+                stand_in = self._new_live(stand_ins=own, config=live.given_config)
                 with entry.replaced(g._flask_alembic, self, stand_in):
-                    return work(Commands(self, stand_in, overridden=overridden))
+                    return work(Commands(stand_in, overridden=overridden))
 
             return entry.in_loop(inside, engines)
 
@@ -388,18 +412,34 @@ class Alembic:
 
     def plan(
         self,
-        target: Target = "heads",
+        target: Target | None = None,
         *,
         databases: t.Collection[str] | None = None,
         direction: t.Literal["upgrade", "downgrade"] = "upgrade",
     ) -> tuple[Plan, ...]:
         """Tell what a command would do, without doing it.
 
+        :param target: By default "heads", and -1 downwards.
         :param databases: Only these; all by default.
 
         .. versionadded:: 4.0
         """
         return self._call(lambda commands: commands.plan(target, databases, direction))
+
+    def visit(
+        self,
+        fn: t.Callable[[tuple[str, ...], MigrationContext], object],
+        *,
+        databases: t.Collection[str] | None = None,
+    ) -> None:
+        """Call a function for each database, and change nothing.
+
+        :param fn: Gets the applied heads and the migration context.
+        :param databases: Only these; all by default.
+
+        .. versionadded:: 4.0
+        """
+        return self._call(lambda commands: commands.visit(fn, databases))
 
     def needs_upgrade(self) -> bool:
         """Whether some database isn't at the heads."""
@@ -412,6 +452,7 @@ class Alembic:
         *,
         sql: t.Literal[False] = False,
         databases: t.Collection[str] | None = None,
+        tag: str | None = None,
     ) -> Report: ...
 
     @t.overload
@@ -421,7 +462,18 @@ class Alembic:
         *,
         sql: t.Literal[True],
         databases: t.Collection[str] | None = None,
+        tag: str | None = None,
     ) -> dict[str, str]: ...
+
+    @t.overload
+    def upgrade(
+        self,
+        target: Target = "heads",
+        *,
+        sql: bool,
+        databases: t.Collection[str] | None = None,
+        tag: str | None = None,
+    ) -> Report | dict[str, str]: ...
 
     def upgrade(
         self,
@@ -429,20 +481,22 @@ class Alembic:
         *,
         sql: bool = False,
         databases: t.Collection[str] | None = None,
+        tag: str | None = None,
     ) -> Report | dict[str, str]:
         """Run revisions until the database is at the target.
 
         :param target: A revision, a list of these, "heads", or a count.
         :param sql: Write SQL instead of running it; ``target`` may be "start:end".
         :param databases: Only these; all by default.
+        :param tag: For an ``env.py`` that asks for it.
         :return: What was done; with ``sql``, database name -> script.
 
         .. versionchanged:: 4.0
             Returns a report. ``sql`` and ``databases`` are new.
         """
         if sql:
-            return self._call(lambda c: c.offline("upgrade", target, databases))
-        return self._call(lambda commands: commands.upgrade(target, databases))
+            return self._call(lambda c: c.offline("upgrade", target, databases, tag))
+        return self._call(lambda commands: commands.upgrade(target, databases, tag))
 
     @t.overload
     def downgrade(
@@ -451,6 +505,7 @@ class Alembic:
         *,
         sql: t.Literal[False] = False,
         databases: t.Collection[str] | None = None,
+        tag: str | None = None,
     ) -> Report: ...
 
     @t.overload
@@ -460,7 +515,18 @@ class Alembic:
         *,
         sql: t.Literal[True],
         databases: t.Collection[str] | None = None,
+        tag: str | None = None,
     ) -> dict[str, str]: ...
+
+    @t.overload
+    def downgrade(
+        self,
+        target: Target = -1,
+        *,
+        sql: bool,
+        databases: t.Collection[str] | None = None,
+        tag: str | None = None,
+    ) -> Report | dict[str, str]: ...
 
     def downgrade(
         self,
@@ -468,20 +534,22 @@ class Alembic:
         *,
         sql: bool = False,
         databases: t.Collection[str] | None = None,
+        tag: str | None = None,
     ) -> Report | dict[str, str]:
         """Undo revisions until the database is at the target.
 
         :param target: A revision, "base", or a negative count.
         :param sql: Write SQL instead of running it; ``target`` is "start:end".
         :param databases: Only these; all by default.
+        :param tag: For an ``env.py`` that asks for it.
         :return: What was done; with ``sql``, database name -> script.
 
         .. versionchanged:: 4.0
             Returns a report. ``sql`` and ``databases`` are new.
         """
         if sql:
-            return self._call(lambda c: c.offline("downgrade", target, databases))
-        return self._call(lambda commands: commands.downgrade(target, databases))
+            return self._call(lambda c: c.offline("downgrade", target, databases, tag))
+        return self._call(lambda commands: commands.downgrade(target, databases, tag))
 
     @t.overload
     def stamp(
@@ -490,6 +558,7 @@ class Alembic:
         *,
         sql: t.Literal[False] = False,
         databases: t.Collection[str] | None = None,
+        tag: str | None = None,
         purge: bool = False,
     ) -> Report: ...
 
@@ -500,8 +569,20 @@ class Alembic:
         *,
         sql: t.Literal[True],
         databases: t.Collection[str] | None = None,
+        tag: str | None = None,
         purge: bool = False,
     ) -> dict[str, str]: ...
+
+    @t.overload
+    def stamp(
+        self,
+        target: Target = "heads",
+        *,
+        sql: bool,
+        databases: t.Collection[str] | None = None,
+        tag: str | None = None,
+        purge: bool = False,
+    ) -> Report | dict[str, str]: ...
 
     def stamp(
         self,
@@ -509,6 +590,7 @@ class Alembic:
         *,
         sql: bool = False,
         databases: t.Collection[str] | None = None,
+        tag: str | None = None,
         purge: bool = False,
     ) -> Report | dict[str, str]:
         """Write the version table without running revisions.
@@ -516,6 +598,7 @@ class Alembic:
         :param target: A revision, a list of these, "heads" or "base".
         :param sql: Write SQL instead of running it; ``target`` may be "start:end".
         :param databases: Only these; all by default.
+        :param tag: For an ``env.py`` that asks for it.
         :param purge: Empty the version table first, whatever it holds.
         :return: What was done; with ``sql``, database name -> script.
 
@@ -523,14 +606,18 @@ class Alembic:
             Returns a report. ``sql``, ``databases`` and ``purge`` are new.
         """
         if sql:
-            return self._call(lambda c: c.offline("stamp", target, databases))
-        return self._call(lambda commands: commands.stamp(target, databases, purge))
+            return self._call(
+                lambda c: c.offline("stamp", target, databases, tag, purge)
+            )
+        return self._call(
+            lambda commands: commands.stamp(target, databases, tag, purge)
+        )
 
     # -- drafts ------------------------------------------------------------------------
 
     def revision(
         self,
-        message: str,
+        message: str | None,
         empty: bool = False,
         branch: str = "default",
         parent: Target = "head",
@@ -538,17 +625,21 @@ class Alembic:
         depend: Target | None = None,
         label: str | t.Sequence[str] | None = None,
         path: str | os.PathLike[str] | None = None,
+        *,
+        rev_id: str | None = None,
     ) -> list[Script]:
         """Write a revision from the differences between models and databases.
 
         :param message: What it does, for people.
         :param empty: Compare nothing, and write a file to be filled in.
-        :param branch: The independent branch it belongs to.
+        :param branch: The independent branch it belongs to; "" for no rules of
+            branches, so that ``parent`` is all that counts.
         :param parent: What it follows.
         :param splice: It may follow a revision that others follow already.
         :param depend: What must be applied before it.
         :param label: Branch labels that start with it.
         :param path: Folder for its file; one of the configured ones.
+        :param rev_id: Its id; by default :meth:`rev_id` makes one.
         :return: The new revisions; none if nothing changed.
 
         .. versionchanged:: 4.0
@@ -556,7 +647,7 @@ class Alembic:
         """
         return self._call(
             lambda commands: commands.revision(
-                message, empty, branch, parent, splice, depend, label, path
+                message, empty, branch, parent, splice, depend, label, path, rev_id
             )
         )
 
@@ -565,13 +656,18 @@ class Alembic:
         revisions: Target = "heads",
         message: str | None = None,
         label: str | t.Sequence[str] | None = None,
+        *,
+        rev_id: str | None = None,
     ) -> Script:
         """Write a revision that joins others; a single one is returned as it is.
 
         :param message: By default it names the revisions.
         :param label: Branch labels that start with it.
+        :param rev_id: Its id; by default :meth:`rev_id` makes one.
         """
-        return self._call(lambda commands: commands.merge(revisions, message, label))
+        return self._call(
+            lambda commands: commands.merge(revisions, message, label, rev_id)
+        )
 
     def produce_migrations(self) -> MigrationScript:
         """Alembic's own comparison, unfiltered; several databases are several lists."""
@@ -594,18 +690,50 @@ class Alembic:
         """
         return self._call(lambda commands: commands.diff(databases))
 
+    # -- upkeep ------------------------------------------------------------------------
+
+    def adopt(self, *, undo: bool = False, apply: bool = True) -> Adoption:
+        """Make a folder of Flask-Migrate or plain Alembic one without ``env.py``.
+
+        Its files but the revisions are moved aside; databases aren't touched.
+
+        :param undo: Put the files back.
+        :param apply: Change something; otherwise only tell what would be changed.
+
+        .. versionadded:: 4.0
+        """
+        from .migrator import adopt
+
+        with self._live() as live:
+            work = adopt.undo if undo else adopt.adopt
+            adoption = work(live, apply=apply)
+        # The environment is another one now.
+        self._end_context(None)
+        return adoption
+
+    def doctor(self) -> tuple[Finding, ...]:
+        """Examine installation, folder and databases; never fails for what it finds.
+
+        .. versionadded:: 4.0
+        """
+        from .migrator import doctor
+
+        return doctor.examine(self._get_cache, self._call)
+
 
 def _keyed(value: t.Any) -> dict[str, t.Any]:
     """Give a single value the key "default"; copy a dict."""
     if value is None:
         return {}
-    return dict(value) if isinstance(value, dict) else {"default": value}
+    return dict(value) if isinstance(value, t.Mapping) else {"default": value}
 
 
 def _check_engines(engines: t.Mapping[str, t.Any]) -> None:
     for name, engine in engines.items():
-        below = getattr(engine, "sync_engine", engine)
-        if not isinstance(below, (sa.Engine, sa.Connection)):
+        below = getattr(engine, "sync_engine", None)
+        # An AsyncConnection has a "sync_engine", too; only engines can be disposed of.
+        of_async = isinstance(below, sa.Engine) and hasattr(engine, "dispose")
+        if not of_async and not isinstance(engine, (sa.Engine, sa.Connection)):
             raise TypeError(
                 f"'engines' got {type(engine).__name__} for {name!r}; accepted are an"
                 " Engine, an AsyncEngine, a Connection, or a dict of these by name."

@@ -206,6 +206,28 @@ class Finding(Data):
     where: str = ""
 
 
+AdoptionState = t.Literal["nothing", "planned", "done", "refused", "undone"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Adoption(Data):
+    """How a folder of Flask-Migrate or plain Alembic becomes one without env.py.
+
+    :param folder: The migrations folder.
+    :param state: ``planned`` where nothing was to be changed; ``refused`` if a finding
+        is an error, and nothing was changed.
+    :param moves: File -> where it goes, or has gone.
+    :param lines: Python lines that take the place of the files.
+    :param findings: What can't be carried over, and what to watch.
+    """
+
+    folder: str
+    state: AdoptionState
+    moves: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Operation(Data):
     """One difference between models and database.
@@ -251,6 +273,8 @@ class Report(Data):
     statuses: tuple[Status, ...] = ()
     revisions: tuple[Revision, ...] = ()
     draft: Draft | None = None
+    findings: tuple[Finding, ...] = ()
+    adoption: Adoption | None = None
     message: str = ""
     schema_version: int = SCHEMA_VERSION
 

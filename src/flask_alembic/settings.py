@@ -22,6 +22,11 @@ DEFAULT_CONTEXT: t.Mapping[str, t.Any] = {"compare_server_default": True}
 
 PLACES = frozenset(DEFAULT_OPTIONS)
 
+MIN_PREFIX = 4
+"""How many digits of a target are the beginning of an id; fewer are a count."""
+
+SYS_PATH = "prepend_sys_path"
+
 VERSIONS = "versions"
 """Where plain Alembic and Flask-Migrate keep revisions, in the script location."""
 
@@ -48,6 +53,7 @@ class Settings:
     :param context: Arguments of ``EnvironmentContext.configure``.
     :param binds: Names of the Flask-SQLAlchemy binds to migrate; True for all.
     :param session: Run on the connection of the application's session.
+    :param env_py: The script that is the environment; None where we are.
     """
 
     script_location: Path
@@ -57,6 +63,7 @@ class Settings:
     context: t.Mapping[str, t.Any]
     binds: bool | tuple[str, ...] = False
     session: bool = False
+    env_py: Path | None = None
 
     @property
     def home(self) -> Path:
@@ -112,6 +119,11 @@ def read(config: t.Mapping[str, t.Any], root_path: str) -> Settings:
     :raises SetupError: A key holds something that can't be used.
     """
     given = {**DEFAULT_OPTIONS, **_mapping(config, "ALEMBIC")}
+    for key in ("script_location", "path_separator"):
+        if not given[key]:
+            raise SetupError(f"ALEMBIC[{key!r}] is empty.")
+    if isinstance(given.get(SYS_PATH), str):
+        given[SYS_PATH] = _listed(given[SYS_PATH], given["path_separator"])
     main = locate(given["script_location"], root_path)
     locations = [VersionLocation(main)]
     for item in _listed(given["version_locations"], given["path_separator"]):
@@ -219,6 +231,8 @@ def _text(key: str, value: t.Any) -> str:
 
 
 def _binds(value: t.Any) -> bool | tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
     if isinstance(value, (list, tuple, set, frozenset)):
         return tuple(sorted(str(name) for name in value))
     return bool(value)

@@ -40,6 +40,8 @@ METHODS = {
     "downgrade": "downgrade",
     "revision": "revision",
     "merge": "merge",
+    "adopt": "adopt",
+    "doctor": "doctor",
 }
 
 OTHER_DEFAULTS = {
@@ -69,6 +71,10 @@ def method_parameters(command: str) -> dict[str, t.Any]:
     found = {name: p.default for name, p in parameters.items() if name != "self"}
     if command == "show":
         del found["resolve_dependencies"]
+    if command == "adopt":
+        found["dry_run"] = not found.pop("apply")
+    # Only an env.py asks for it: flask_migrate's commands have the option.
+    found.pop("tag", None)
     return found
 
 

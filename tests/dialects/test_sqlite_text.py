@@ -11,7 +11,6 @@ from flask_alembic.dialects.sqlite_grammar import same_words
 from flask_alembic.dialects.sqlite_grammar import tokens
 from flask_alembic.dialects.sqlite_text import cast_to_strict
 from flask_alembic.dialects.sqlite_text import ColumnText
-from flask_alembic.dialects.sqlite_text import index_mentions
 from flask_alembic.dialects.sqlite_text import qualify
 from flask_alembic.dialects.sqlite_text import TableText
 
@@ -138,11 +137,6 @@ def test_options() -> None:
 )
 def test_what_an_expression_mentions(sql: str, expected: set[str]) -> None:
     assert mentions(tokens(sql)) == expected
-
-
-def test_what_an_index_mentions() -> None:
-    sql = "CREATE INDEX a ON b (lower(c), d COLLATE e DESC) WHERE f > 'g'"
-    assert index_mentions(sql) == {"c", "d", "f"}
 
 
 @pytest.mark.parametrize(

@@ -93,3 +93,27 @@ def test_deferred_constraints_fail_before_the_commit(
                 setup.check_deferred()
             connection.rollback()
         setup.restore()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite://", True),
+        ("sqlite:///:memory:", True),
+        ("sqlite:///file::memory:?uri=true", True),
+        ("sqlite:///file::memory:?cache=shared&uri=true", True),
+        ("sqlite:///file:name?mode=memory&cache=shared&uri=true", True),
+        ("sqlite:///file:name%3Fmode=memory?uri=true", True),
+        ("sqlite:///file:?uri=true", True),
+        ("sqlite+aiosqlite:///file::memory:?uri=true", True),
+        ("sqlite:///file:name?uri=true", False),
+        ("sqlite:///file:name?mode=ro&uri=true", False),
+        ("sqlite:///mode=memory.db", False),
+        ("sqlite:///name.db", False),
+    ],
+)
+def test_databases_that_live_in_their_connection(
+    make_engine: t.Callable[..., sa.Engine], url: str, expected: bool
+) -> None:
+    engine = make_engine(url, poolclass=sa.NullPool)
+    assert support(engine.dialect).lives_in_connection(engine) is expected

@@ -729,3 +729,151 @@ def test_a_temporary_trigger_comes_back(connection: sa.Connection) -> None:
     script(connection, "INSERT INTO t (id) VALUES (1)")
     assert connection.exec_driver_sql("SELECT id FROM log").all() == [(1,)]
     assert "tr" not in names(connection)
+
+
+@pytest.mark.parametrize(
+    ("column", "kept"),
+    [
+        ("end", "CHECK(CASE WHEN n > 0 THEN 1 END)"),
+        ("between", "CHECK(n BETWEEN 1 AND 5)"),
+        ("text", "CHECK(CAST(n AS text)<>'')"),
+        ("t", "CHECK(t.n>0)"),
+    ],
+)
+def test_a_check_isnt_dropped_for_a_keyword(
+    connection: sa.Connection, column: str, kept: str
+) -> None:
+    script(
+        connection,
+        f'CREATE TABLE t (n INT, "{column}" INT, {kept}, CHECK ("{column}" > 0))',
+        f"CREATE INDEX ix ON t (n) WHERE {kept.removeprefix('CHECK')}",
+        f'CREATE INDEX gone ON t ("{column}")',
+    )
+    batch(connection, lambda b: b.drop_column(column))
+    # The table is made under another name, so its own can't stay in its definition.
+    assert text(connection) == f"CREATE TABLE t (n INT, {kept.replace('t.', '')})"
+    assert names(connection) == {"t", "ix"}
+
+
+def test_a_restated_check_replaces_its_own_column_only(
+    connection: sa.Connection,
+) -> None:
+    script(
+        connection,
+        'CREATE TABLE t (a INT, b INT, "end" INT, CHECK (a BETWEEN 1 AND 2),'
+        " CHECK (b BETWEEN 1 AND 2), CHECK (CASE WHEN b THEN 1 END))",
+    )
+    batch(
+        connection,
+        table_args=[sa.CheckConstraint("CASE WHEN a BETWEEN 1 AND 3 THEN 1 END")],
+    )
+    found = text(connection)
+    assert "a BETWEEN 1 AND 2" not in found
+    assert "CHECK (b BETWEEN 1 AND 2), CHECK (CASE WHEN b THEN 1 END)" in found
+    assert "CASE WHEN a BETWEEN 1 AND 3 THEN 1 END" in found
+
+
+OLD, NEW = sa.Enum("a", "b"), sa.Enum("a", "b", "cc")
+CHECKED_OLD = sa.Enum("a", "b", create_constraint=True)
+CHECKED_NEW = sa.Enum("a", "b", "cc", create_constraint=True)
+
+
+@pytest.mark.parametrize(
+    ("type_", "existing", "checked"),
+    [
+        (NEW, OLD, False),
+        (NEW, None, False),
+        (NEW, CHECKED_OLD, False),
+        (CHECKED_NEW, CHECKED_OLD, True),
+        (CHECKED_NEW, None, True),
+        (sa.String(9), OLD, False),
+    ],
+)
+def test_the_check_of_an_enum_goes_with_it(
+    connection: sa.Connection,
+    type_: sa.types.TypeEngine[str],
+    existing: sa.types.TypeEngine[str] | None,
+    checked: bool,
+) -> None:
+    script(
+        connection,
+        "CREATE TABLE t (e VARCHAR(1), n INT, CHECK (e IN ('a', 'b')),"
+        " CHECK (e IN ('a') OR n > 0), CHECK (n IN (0, 1)), CHECK (e <> 'x'),"
+        " CONSTRAINT ck CHECK (e IN ('a', 'b', 'cc')))",
+    )
+    batch(
+        connection,
+        lambda b: b.alter_column(
+            "e", type_=type_, existing_type=existing, new_column_name="f"
+        ),
+    )
+    script(connection, "INSERT INTO t VALUES ('cc', 1)")
+    found = text(connection)
+    assert "f IN ('a', 'b'))" not in found
+    assert "CHECK (f IN ('a') OR n > 0), CHECK (n IN (0, 1))" in found
+    assert "CHECK (f <> 'x')" in found
+    assert found.count("f IN ('a', 'b', 'cc')") == 1 + checked
+
+
+@pytest.mark.parametrize(
+    ("type_", "existing"),
+    [(sa.String(9), None), (sa.String(9), sa.String(1)), (OLD, OLD), (None, OLD)],
+)
+def test_a_check_that_is_no_types_stays(
+    connection: sa.Connection,
+    type_: sa.types.TypeEngine[str] | None,
+    existing: sa.types.TypeEngine[str] | None,
+) -> None:
+    script(connection, "CREATE TABLE t (e VARCHAR(1), CHECK (e IN ('a', 'b')))")
+    batch(
+        connection,
+        lambda b: b.alter_column(
+            "e", type_=type_, existing_type=existing, nullable=False
+        ),
+    )
+    assert "CHECK (e IN ('a', 'b'))" in text(connection)
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_the_check_of_a_boolean_goes_with_it(
+    connection: sa.Connection, inline: bool
+) -> None:
+    check = "CHECK ( [b] in (0, 1) )"
+    inside, after = (check, "") if inline else ("", f", {check}")
+    script(connection, f"CREATE TABLE t (b BOOLEAN {inside} NOT NULL{after})")
+    batch(connection, lambda b: b.alter_column("b", type_=sa.Integer()))
+    assert text(connection) == "CREATE TABLE t (b INTEGER NOT NULL)"
+
+
+def test_the_check_of_an_enum_goes_from_a_described_table(
+    connection: sa.Connection,
+) -> None:
+    script(
+        connection,
+        "CREATE TABLE t (e VARCHAR(1), CHECK (e IN ('a', 'b')), CHECK (e <> 'x'))",
+    )
+    described = sa.Table("t", sa.MetaData(), sa.Column("e", OLD))
+    batch(
+        connection,
+        lambda b: b.alter_column("e", type_=NEW, existing_type=OLD),
+        copy_from=described,
+    )
+    script(connection, "INSERT INTO t VALUES ('cc')")
+    assert "CHECK (e <> 'x')" in text(connection)
+
+
+def test_a_column_with_its_tables_name_in_an_expression(
+    connection: sa.Connection,
+) -> None:
+    script(
+        connection,
+        "CREATE TABLE t (n INT, g INT AS (n * 2), CHECK (main . t . n > 0.5))",
+        "CREATE INDEX ix ON t (n) WHERE t.n > 1",
+        "INSERT INTO t VALUES (2)",
+    )
+    batch(connection, lambda b: b.add_column(sa.Column("m", sa.Integer)))
+    rows = connection.exec_driver_sql("SELECT n, g, m FROM t").all()
+    assert rows == [(2, 4, None)]
+    assert text(connection, "ix").endswith("WHERE t.n > 1")
+    with pytest.raises(sa.exc.IntegrityError):
+        script(connection, "INSERT INTO t (n) VALUES (0)")

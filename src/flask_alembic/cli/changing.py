@@ -128,6 +128,7 @@ def sql_answer(name: str, scripts: t.Mapping[str, str], output: Path | None) -> 
     ),
     options.label,
     click.Option(["--path"], help="The folder to write the revision into."),
+    options.rev_id,
     options.as_json,
 )
 def revision(
@@ -140,6 +141,7 @@ def revision(
     depend: tuple[str, ...],
     label: tuple[str, ...],
     path: str | None,
+    rev_id: str | None,
 ) -> Answer:
     """Write a revision from the differences between models and databases."""
     scripts = extension.revision(
@@ -151,6 +153,7 @@ def revision(
         list(depend) or None,
         list(label) or None,
         path,
+        rev_id=rev_id,
     )
     if not scripts:
         verdict = "No changes detected."
@@ -164,6 +167,7 @@ def revision(
     click.Argument(["revisions"], nargs=-1),
     click.Option(["-m", "--message"], help="What to call the revision."),
     options.label,
+    options.rev_id,
     options.as_json,
 )
 def merge(
@@ -171,10 +175,13 @@ def merge(
     revisions: tuple[str, ...],
     message: str | None,
     label: tuple[str, ...],
+    rev_id: str | None,
 ) -> Answer:
     """Join heads, or the given revisions, in a new revision."""
     merged = extension.describe(list(revisions) or "heads")
-    script = extension.merge(list(revisions) or "heads", message, list(label) or None)
+    script = extension.merge(
+        list(revisions) or "heads", message, list(label) or None, rev_id=rev_id
+    )
     if script.revision in [entry.revision.id for entry in merged]:
         verdict = f"Nothing to merge: {script.revision} stands alone."
         found = tuple(entry.revision for entry in merged)

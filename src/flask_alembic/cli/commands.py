@@ -6,6 +6,7 @@ import click
 
 from . import changing
 from . import inspecting
+from . import upkeep
 
 COMMANDS: dict[str, click.Command] = {
     command.name or "": command
@@ -25,5 +26,7 @@ COMMANDS: dict[str, click.Command] = {
         changing.downgrade,
         changing.revision,
         changing.merge,
+        upkeep.adopt,
+        upkeep.doctor,
     )
 }

@@ -6,13 +6,10 @@ import re
 import typing as t
 
 from ..errors import TargetError
+from ..settings import MIN_PREFIX
 
 if t.TYPE_CHECKING:
     from ..extension import Alembic
-
-SHORTEST_PREFIX = 4
-"""Fewer digits are a revision only if they are its whole id."""
-
 
 def downgrade_target(extension: Alembic, target: str) -> str:
     """Take a count as negative, since a shell makes ``-1`` hard to give.
@@ -33,6 +30,6 @@ def is_revision(extension: Alembic, digits: str) -> bool:
         ids = [entry.revision.id for entry in extension.describe([digits])]
     except TargetError:
         return False
-    if len(digits) < SHORTEST_PREFIX:
+    if len(digits) < MIN_PREFIX:
         return digits in ids
     return len(ids) == 1 and ids[0].startswith(digits)

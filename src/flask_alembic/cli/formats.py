@@ -10,7 +10,9 @@ import json
 import re
 import typing as t
 
+from ..results import Adoption
 from ..results import DatabaseResult
+from ..results import Finding
 from ..results import LogEntry
 from ..results import Operation
 from ..results import Plan
@@ -130,6 +132,40 @@ def operation_line(operation: Operation) -> str:
     """One difference between models and database."""
     note = f" ({operation.note})" if operation.note else ""
     return f"{operation.change} {operation.name}{note}"
+
+
+def finding_lines(finding: Finding) -> list[str]:
+    """What is wrong, where, what comes of it and what mends it."""
+    lines = [f"{finding.severity}: {finding.message} [{finding.code}]"]
+    lines += [f"  {text}" for text in (finding.where, finding.effect) if text]
+    return [*lines, f"  Fix: {finding.fix}"] if finding.fix else lines
+
+
+ADOPTIONS: t.Mapping[str, str] = {
+    "planned": "would become a folder that Flask configures",
+    "done": "is configured by Flask now",
+    "refused": "can't be adopted as it is; nothing was changed",
+    "undone": "is as it was before it was adopted",
+}
+
+
+def adoption_lines(adoption: Adoption, *, undo: bool) -> list[str]:
+    """What became of a folder, of its files, and what to configure."""
+    if adoption.state == "nothing":
+        why = (
+            "nothing was moved aside" if undo else "it has no env.py and no alembic.ini"
+        )
+        return [f"Nothing to do in {adoption.folder}: {why}."]
+    words = ADOPTIONS[adoption.state]
+    if undo and adoption.state != "undone":
+        planned = adoption.state == "planned"
+        words = "would be put back" if planned else "can't be put back as it is"
+    lines = [f"{adoption.folder} {words}."]
+    lines += [f"  {old} -> {new}" for old, new in adoption.moves.items()]
+    if adoption.lines:
+        lines += ["", "Add to the application:", ""]
+        lines += [f"    {line}" for line in adoption.lines]
+    return [*lines, ""] if adoption.lines or adoption.findings else lines
 
 
 def by_database(items: t.Iterable[T], name: t.Callable[[T], str]) -> dict[str, list[T]]:

@@ -128,9 +128,15 @@ def clean_output(wanted: bool | None) -> contextlib.AbstractContextManager[t.Any
     )
 
 
+EXTENSION = "flask_alembic.extension"
+"""The key in click's ``Context.meta`` of the extension that a group works with."""
+
+
 def current_extension() -> Alembic:
-    """The extension of the current application."""
-    extension = current_app.extensions.get("alembic")
+    """The extension that the group works with, or the current application's."""
+    ctx = click.get_current_context(silent=True)
+    extension = None if ctx is None else ctx.meta.get(EXTENSION)
+    extension = extension or current_app.extensions.get("alembic")
     if extension is None:
         raise SetupError(
             f"The application '{current_app.name}' has no Flask-Alembic.",

@@ -38,6 +38,8 @@ databases = click.Option(
 
 label = many("--label", "A label for the revision. Can be given several times.", "-l")
 
+rev_id = click.Option(["--rev-id"], help="The id to use instead of a new one.")
+
 sql = flag("--sql", "Print SQL instead of running it.")
 
 output = click.Option(

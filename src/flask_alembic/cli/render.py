@@ -13,6 +13,7 @@ import typing as t
 import click
 
 from ..results import Draft
+from ..results import Finding
 from ..results import LogEntry
 from ..results import Plan
 from ..results import Report
@@ -20,6 +21,7 @@ from ..results import Status
 from .formats import by_database
 from .formats import count
 from .formats import entry_text
+from .formats import finding_lines
 from .formats import first_line
 from .formats import joined_scripts
 from .formats import operation_line
@@ -212,6 +214,24 @@ def operation_style(line: str) -> str:
     word = line.split()[0] if line.startswith("  ") else "name"
     styles = {"add": "green", "create": "green", "drop": "red", "remove": "red"}
     return styles.get(word, "bold" if word == "name" else "yellow")
+
+
+SEVERITY_STYLES: t.Mapping[str, str] = {"error": "bold red", "warning": "yellow"}
+
+
+def show_findings(findings: t.Iterable[Finding]) -> None:
+    """Show what is wrong and what mends it, the first line in colour."""
+    console = terminal(sys.stdout)
+    for finding in findings:
+        first, *others = finding_lines(finding)
+        if console is None:
+            show_lines([first, *others])
+            continue
+        console.print(
+            first, style=SEVERITY_STYLES.get(finding.severity, ""), soft_wrap=True
+        )
+        for line in others:
+            console.print(line, soft_wrap=True)
 
 
 def show_scripts(scripts: t.Mapping[str, str]) -> None:

@@ -35,6 +35,11 @@ def sql_string(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def identifier(name: str) -> str:
+    """Write a name as a standard SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def guard_message(heads: t.Collection[str]) -> str:
     """The text of a guard's error, up to what the database is or has instead."""
     expected = ", ".join(sorted(heads)) or "base"

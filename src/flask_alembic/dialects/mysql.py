@@ -9,11 +9,13 @@ import sqlalchemy as sa
 from .base import DialectSupport
 from .base import guard_message
 from .base import sql_string
+from .isolation import TransactionalSetup
 
 
 class MySQLSupport(DialectSupport):
     """MySQL and MariaDB, under either dialect name."""
 
+    setup_class = TransactionalSetup
     ddl_commits = True
 
     def offline_name(self, dialect: sa.Dialect) -> str:

@@ -6,14 +6,15 @@ import typing as t
 
 import sqlalchemy as sa
 
-from .base import ConnectionSetup
 from .base import DialectSupport
 from .base import guard_message
+from .base import identifier
 from .base import run_raw
 from .base import sql_string
+from .isolation import TransactionalSetup
 
 
-class PostgreSQLSetup(ConnectionSetup):
+class PostgreSQLSetup(TransactionalSetup):
     """Asks for deferred constraints before the COMMIT that would fail."""
 
     def check_deferred(self) -> None:
@@ -21,8 +22,9 @@ class PostgreSQLSetup(ConnectionSetup):
 
         Source: https://www.postgresql.org/docs/current/sql-set-constraints.html
         """
-        # In the caller's transaction the rest would be checked at once as well.
-        if not self.callers:
+        # In the caller's transaction the rest would be checked at once as well. Without
+        # one nothing waits, and the driver would begin one that nobody ends.
+        if not self.callers and self.connection.in_transaction():
             run_raw(self.connection, "SET CONSTRAINTS ALL IMMEDIATE")
 
 
@@ -42,7 +44,7 @@ class PostgreSQLSupport(DialectSupport):
         heads: t.Collection[str],
     ) -> str | None:
         """One ``DO`` block; a version table that is missing or empty means base."""
-        name = ".".join(_identifier(part) for part in (schema, table) if part)
+        name = ".".join(identifier(part) for part in (schema, table) if part)
         query = (
             "SELECT coalesce(array_agg(version_num::text ORDER BY version_num), '{}')"
             f" FROM {name}"
@@ -60,10 +62,6 @@ class PostgreSQLSupport(DialectSupport):
         )
         quote = _dollar_quote(body)
         return f"DO {quote}{body}{quote}"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _dollar_quote(body: str) -> str:

@@ -19,9 +19,9 @@ from ..errors import SessionError
 from .base import ConnectionSetup
 from .base import DialectSupport
 from .base import guard_message
+from .base import identifier
 from .base import run_raw
 from .base import sql_string
-from .sqlite_grammar import identifier
 from .sqlite_references import refuse_new
 from .sqlite_references import Violations
 from .sqlite_references import violations
@@ -162,6 +162,8 @@ class SQLiteSetup(ConnectionSetup):
         self._autocommit = True
         try:
             yield
+            if outermost:
+                self._check(committed=True)
         finally:
             if outermost:
                 self._autocommit = False
@@ -172,9 +174,12 @@ class SQLiteSetup(ConnectionSetup):
 
         :raises DatabaseError: If this transaction left rows without a parent.
         """
+        self._check()
+
+    def _check(self, *, committed: bool = False) -> None:
         if self._violations is None or self._checked:
             return
-        refuse_new(self._violations, violations(self.connection))
+        refuse_new(self._violations, violations(self.connection), committed=committed)
         self._checked = True
 
     def restore(self) -> None:
@@ -223,7 +228,11 @@ class SQLiteSetup(ConnectionSetup):
     def _on_execute(
         self, _: sa.Connection, __: t.Any, statement: str, *___: t.Any
     ) -> None:
-        if self._is_autocommit() or _CONTROLS_TRANSACTION.match(statement):
+        if _CONTROLS_TRANSACTION.match(statement):
+            return
+        if self._is_autocommit():
+            if self._autocommit and writes(statement):
+                self._note_violations()
             return
         if self._running:
             self._lock()
@@ -240,12 +249,18 @@ class SQLiteSetup(ConnectionSetup):
     def _before_write(self) -> None:
         self._may_be_deferred = False
         self._begin()
+        self._note_violations()
+
+    def _note_violations(self) -> None:
+        """Before a write, look at what is wrong without it."""
         if not self.callers:
             if self._violations is None:
                 self._violations = violations(self.connection)
             self._checked = False
 
     def _on_commit(self, _: sa.Connection) -> None:
+        if self._means_nothing():
+            return
         try:
             self.check_deferred()
         except BaseException:
@@ -256,7 +271,12 @@ class SQLiteSetup(ConnectionSetup):
             self._violations = None
 
     def _on_rollback(self, _: sa.Connection) -> None:
-        self._violations = None
+        if not self._means_nothing():
+            self._violations = None
+
+    def _means_nothing(self) -> bool:
+        """Whether SQLAlchemy ends a transaction that an autocommit block hasn't got."""
+        return self._autocommit and not in_transaction(self.connection)
 
     def _begin(self) -> None:
         if not in_transaction(self.connection):
@@ -264,6 +284,7 @@ class SQLiteSetup(ConnectionSetup):
 
     def _after_autocommit(self) -> None:
         """Undo what SQLAlchemy did to the driver, and begin what it thinks has begun."""
+        self._violations = None
         if self.callers or self.connection.closed or self.connection.invalidated:
             return
         self._take_over()
@@ -291,9 +312,17 @@ class SQLiteSupport(DialectSupport):
     keeps_rebuilt_tables = True
 
     def lives_in_connection(self, engine: sa.Engine) -> bool:
-        """True for a database in memory, named or not."""
+        """True for a database in memory, named or not.
+
+        Source: https://www.sqlite.org/inmemorydb.html
+        """
         url = engine.url
-        return url.database in (None, "", ":memory:") or "mode=memory" in str(url)
+        name, _, options = (url.database or "").removeprefix("file:").partition("?")
+        return (
+            name in ("", ":memory:")
+            or url.query.get("mode") == "memory"
+            or "mode=memory" in options.split("&")
+        )
 
     def blocks_migration(self, connection: sa.Connection) -> bool:
         """Only a transaction that SQLite knows of holds a lock."""

@@ -7,8 +7,11 @@ back, so comments, quotes and line breaks stay.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import typing as t
+
+from .base import identifier
 
 Token: t.TypeAlias = tuple[str, str]
 """Its kind (``space``, ``string``, ``quoted``, ``word``, ``number``, ``sign``), text."""
@@ -47,40 +50,52 @@ def name_of(token: Token) -> str:
     return text[1:-1] if last == "]" else text[1:-1].replace(last * 2, last)
 
 
-def identifier(name: str) -> str:
-    """Write a name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def mentions(found: t.Iterable[Token]) -> set[str]:
     """The names in an expression that may be columns, in lower case."""
-    solid = [token for token in found if token[0] != "space"]
-    before, after = [("", ""), *solid[:-1]], [*solid[1:], ("", "")]
+    return {name_of(token).lower() for token in _possible_columns(found)}
+
+
+def certain_columns(found: t.Iterable[Token]) -> set[str]:
+    """Those of the mentioned names that are columns, if the table has such ones.
+
+    Without the column, SQLite would take them for something else: a name in double
+    quotes for a string.
+    """
     return {
-        name_of(token).lower()
-        for last, token, following in zip(before, solid, after, strict=True)
-        if last[1].upper() != "COLLATE"
-        and (token[0] == "quoted" or _may_be_column(token, following))
+        name
+        for token in _possible_columns(found)
+        for name in [name_of(token).lower()]
+        if token[0] == "quoted" or name in _STAND_INS
     }
 
 
-def _may_be_column(token: Token, following: Token) -> bool:
-    kind, text = token
-    return kind == "word" and following[1] != "(" and text.upper() not in _NO_COLUMNS
+def _possible_columns(found: t.Iterable[Token]) -> t.Iterator[Token]:
+    solid = [token for token in found if token[0] != "space"]
+    before, after = [("", ""), *solid[:-1]], [*solid[1:], ("", "")]
+    for last, token, following in zip(before, solid, after, strict=True):
+        if (
+            token[0] in ("quoted", "word")
+            # What follows are a collation and the type of a CAST.
+            and last[1].upper() not in ("COLLATE", "AS")
+            # Those are a function and a table.
+            and following[1] not in ("(", ".")
+            and (token[0] == "quoted" or token[1].upper() not in _NO_COLUMNS)
+        ):
+            yield token
 
 
-_NO_COLUMNS = {
-    "ASC",
-    "DESC",
-    "COLLATE",
-    "WHERE",
-    "AND",
-    "OR",
-    "NOT",
-    "NULL",
-    "IS",
-    "IN",
-}
+_NO_COLUMNS = {"COLLATE", "WHERE", "AND", "OR", "NOT", "NULL", "IS", "IN"}
+_STAND_INS = {"rowid", "oid", "_rowid_", "true", "false"}
+
+
+def unqualified(sql: str) -> str:
+    """Write a constraint without the table's name before those of its columns."""
+    found = tokens(sql)
+    solid = [place for place, token in enumerate(found) if token[0] != "space"]
+    for before, dot in itertools.pairwise(solid):
+        if found[dot] == ("sign", "."):
+            found[before] = found[dot] = ("space", "")
+    return join(found)
 
 
 def same_words(one: str, other: str) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from ..errors import DatabaseError
 from ..errors import MigrationError
+from .base import identifier
 from .base import run_raw
 from .base import sql_string
-from .sqlite_grammar import identifier
 
 ACTIONS_ON_DELETE = {"CASCADE", "SET NULL", "SET DEFAULT"}
 
@@ -29,18 +30,19 @@ class Violation(t.NamedTuple):
     problem: str = ""
 
 
-class Rows(t.NamedTuple):
-    """How many rows violate a foreign key, and the rowid of one of them."""
+Values: t.TypeAlias = tuple[str, ...]
+"""What a row refers to: each value as the hexadecimal digits of its text."""
 
-    number: int
-    example: int | None = None
+Violations: t.TypeAlias = dict[Violation, Counter[Values]]
+"""How many rows refer to what.
 
-
-Violations: t.TypeAlias = dict[Violation, Rows]
+Not which rows: in a rebuild a row may get another rowid, a key may be numbered anew. A
+row that refers to what was missing before, in the place of another one, is no loss.
+"""
 
 
 def violations(connection: sa.Connection) -> Violations:
-    """Count the rows without a parent in all attached databases but the temporary."""
+    """Find the rows without a parent in all attached databases but the temporary."""
     found: Violations = {}
     for _, schema, *_ in run_raw(connection, "PRAGMA database_list"):
         if schema != "temp":
@@ -50,7 +52,7 @@ def violations(connection: sa.Connection) -> Violations:
 
 def _in_schema(connection: sa.Connection, schema: str) -> Violations:
     try:
-        return _count(connection, schema, "NULL")
+        return _find(connection, schema, "NULL")
     except OperationalError:
         # One foreign key that fits no unique columns stops the check of all.
         return _table_by_table(connection, schema)
@@ -63,48 +65,102 @@ def _table_by_table(connection: sa.Connection, schema: str) -> Violations:
         f"SELECT name FROM {identifier(schema)}.sqlite_master WHERE type='table'",
     ):
         try:
-            found.update(_count(connection, schema, sql_string(table)))
+            found.update(_find(connection, schema, sql_string(table)))
         except OperationalError as error:
-            found[Violation(schema, table, "", str(error.orig))] = Rows(1)
+            problem = Violation(schema, table, "", str(error.orig))
+            found[problem] = Counter([()])
     return found
 
 
-def _count(connection: sa.Connection, schema: str, table: str) -> Violations:
+def _find(connection: sa.Connection, schema: str, table: str) -> Violations:
+    broken = run_raw(
+        connection,
+        'SELECT DISTINCT "table", "parent", "fkid"'
+        f" FROM pragma_foreign_key_check({table}, {sql_string(schema)})",
+    )
+    found: Violations = {}
+    for child, parent, key in broken:
+        what = Violation(schema, child, parent)
+        rows = found.setdefault(what, Counter())
+        rows.update(_without_parent(connection, what, key))
+    return found
+
+
+def _without_parent(
+    connection: sa.Connection, what: Violation, key: int
+) -> Counter[Values]:
+    """Count what the rows refer to; by values, since not all tables have a rowid."""
+    schema, child, parent, _ = what
+    pairs = run_raw(
+        connection,
+        'SELECT "from", coalesce("to", (SELECT name FROM'
+        f" pragma_table_info({sql_string(parent)}, {sql_string(schema)})"
+        " WHERE pk = seq + 1))"
+        f" FROM pragma_foreign_key_list({sql_string(child)}, {sql_string(schema)})"
+        f" WHERE id = {key} ORDER BY seq",
+    )
+    names = [f"child.{identifier(name)}" for name, _ in pairs]
+    conditions = [f"{name} IS NOT NULL" for name in names]
+    if _exists(connection, parent, schema):
+        # The "+" takes a column's type away: the parent's decides, as in the check.
+        matches = " AND ".join(
+            f"parent.{identifier(to)} = +{name}"
+            for name, (_, to) in zip(names, pairs, strict=True)
+        )
+        conditions.append(
+            f"NOT EXISTS (SELECT 1 FROM {identifier(schema)}.{identifier(parent)}"
+            f" AS parent WHERE {matches})"
+        )
     rows = run_raw(
         connection,
-        'SELECT "table", "parent", count(*), min("rowid")'
-        f" FROM pragma_foreign_key_check({table}, {sql_string(schema)})"
-        " GROUP BY 1, 2",
+        f"SELECT {', '.join(f'hex({name})' for name in names)}, count(*)"
+        f" FROM {identifier(schema)}.{identifier(child)} AS child"
+        f" WHERE {' AND '.join(conditions)}"
+        f" GROUP BY {', '.join(str(number + 1) for number in range(len(names)))}",
     )
-    return {
-        Violation(schema, child, parent): Rows(count, example)
-        for child, parent, count, example in rows
-    }
+    return Counter({tuple(values): count for *values, count in rows})
 
 
-def refuse_new(before: Violations, after: Violations) -> None:
-    """Complain about rows that lost their parent between two counts.
+def _exists(connection: sa.Connection, table: str, schema: str) -> bool:
+    return bool(
+        run_raw(
+            connection,
+            f"SELECT 1 FROM pragma_table_info({sql_string(table)}, {sql_string(schema)})",
+        )
+    )
 
+
+def refuse_new(
+    before: Violations, after: Violations, *, committed: bool = False
+) -> None:
+    """Complain about rows that lost their parent between two looks.
+
+    :param committed: The rows can't be rolled back any more.
     :raises DatabaseError: Naming table, rows and parent.
     """
     for what, rows in after.items():
-        added = rows.number - before.get(what, Rows(0)).number
-        if added > 0:
+        added = rows - before.get(what, Counter())
+        if added:
             raise DatabaseError(
-                _sentence(what, added, rows.example),
-                fix="Nothing was committed. Correct or delete these rows in the"
+                _sentence(what, added, "holds" if committed else "would hold"),
+                fix="They stay, since they were written outside of a transaction. Correct"
+                " or delete them, and change the revision."
+                if committed
+                else "Nothing was committed. Correct or delete these rows in the"
                 " revision, or change its foreign key.",
             )
 
 
-def _sentence(what: Violation, added: int, example: int | None) -> str:
+def _sentence(what: Violation, added: Counter[Values], holds: str) -> str:
     if what.problem:
         return f"A foreign key of table {what.table!r} is broken: {what.problem}."
-    rows = "1 row" if added == 1 else f"{added} rows"
-    where = "" if example is None else f" (for example rowid {example})"
+    rows = "1 row" if added.total() == 1 else f"{added.total()} rows"
+    example = ", ".join(
+        bytes.fromhex(value).decode(errors="replace") for value in min(added)
+    )
     return (
-        f"Table {what.table!r} would hold {rows}{where} with a foreign key to"
-        f" {what.parent!r} that finds no row there."
+        f"Table {what.table!r} {holds} {rows} with a foreign key to {what.parent!r}"
+        f" that finds no row there (for example: {example})."
     )
 
 

@@ -8,10 +8,10 @@ import typing as t
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from .base import identifier
 from .base import run_raw
 from .base import sql_string
-from .sqlite_grammar import identifier
-from .sqlite_text import index_mentions
+from .sqlite_columns import ColumnUse
 from .sqlite_text import qualify
 
 
@@ -19,9 +19,9 @@ from .sqlite_text import qualify
 class StoredTable:
     """A table as ``sqlite_schema`` holds it.
 
+    :param use: Asks which of its columns an expression needs.
     :param indexes: Name -> CREATE INDEX as it was typed.
     :param triggers: CREATE TRIGGER as they were typed, with their schema.
-    :param generated: Names of the generated columns.
     :param primary_key: Names of its columns, in lower case.
     :param sequence: The highest id that AUTOINCREMENT has given out.
     """
@@ -29,16 +29,11 @@ class StoredTable:
     name: str
     schema: str | None
     sql: str
+    use: ColumnUse
     indexes: t.Mapping[str, str]
     triggers: tuple[str, ...]
-    generated: frozenset[str]
     primary_key: tuple[str, ...]
     sequence: int | None
-
-    @property
-    def quoted(self) -> str:
-        """Its name in SQL."""
-        return quoted(self.name, self.schema)
 
 
 def quoted(name: str, schema: str | None) -> str:
@@ -66,17 +61,18 @@ def read_table(
     if sql is None:
         return None
     columns = _columns(connection, name, schema)
+    names = tuple(column for column, *_ in columns)
     keys = sorted((place, column) for column, place, _ in columns if place)
     return StoredTable(
         name,
         schema,
         sql,
+        ColumnUse(connection, name, names),
         {index: sql for kind, index, sql in rows if kind == "index"},
         (
             *(_qualified(sql, schema) for kind, _, sql in rows if kind == "trigger"),
             *_temporary_triggers(connection, name),
         ),
-        frozenset(column for column, _, hidden in columns if hidden in (2, 3)),
         tuple(column.lower() for _, column in keys),
         _sequence(connection, name, schema),
     )
@@ -153,7 +149,7 @@ def index_statement(
     :param gone: Names of columns, in lower case.
     """
     sql = table.indexes[index]
-    return None if index_mentions(sql) & set(gone) else _qualified(sql, table.schema)
+    return None if table.use.in_index(sql, gone) else _qualified(sql, table.schema)
 
 
 # -- views and triggers ---------------------------------------------------------------

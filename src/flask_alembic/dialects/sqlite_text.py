@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .base import identifier
 from .sqlite_grammar import CannotEdit
 from .sqlite_grammar import Clause
 from .sqlite_grammar import COLUMN_CLAUSES
-from .sqlite_grammar import identifier
 from .sqlite_grammar import join
-from .sqlite_grammar import mentions
 from .sqlite_grammar import name_of
 from .sqlite_grammar import read_clauses
 from .sqlite_grammar import Reader
@@ -18,17 +17,7 @@ from .sqlite_grammar import split
 from .sqlite_grammar import TABLE_CLAUSES
 from .sqlite_grammar import Token
 from .sqlite_grammar import tokens
-
-__all__ = [
-    "CannotEdit",
-    "Clause",
-    "ColumnText",
-    "TableText",
-    "cast_to_strict",
-    "index_mentions",
-    "qualify",
-    "upper_words",
-]
+from .sqlite_grammar import unqualified
 
 
 @dataclasses.dataclass
@@ -181,6 +170,12 @@ class TableText:
             owner.remove(unwanted)
         self.constraints = [c for c in self.constraints if not _is_in(c, unwanted)]
 
+    def unqualify(self) -> None:
+        """Let no check name the table, so that it can be made under another name."""
+        for _, clause in self.all_clauses():
+            if clause.kind == "CHECK":
+                clause.text = unqualified(clause.text)
+
     def named_in_columns(self, names: t.Iterable[str]) -> list[Clause]:
         """The constraints of these names that are typed in a column."""
         return [
@@ -250,15 +245,6 @@ def qualify(sql: str, schema: str) -> str:
         if kind == "word" and text.upper() in ("INDEX", "TRIGGER", "VIEW"):
             after_keyword = True
     return join(found)
-
-
-def index_mentions(sql: str) -> set[str]:
-    """The columns that a stored CREATE INDEX uses, in lower case, and maybe more."""
-    found = tokens(sql)
-    # The parenthesis of the column list is the first one; the table's name, which may
-    # be a column's as well, stands before it.
-    start = next((i for i, token in enumerate(found) if token == ("sign", "(")), 0)
-    return mentions(found[start:])
 
 
 _STRICT: t.Final[dict[str, tuple[str, ...]]] = {

@@ -74,6 +74,8 @@ class KeepingImpl(SQLiteImpl):
     _rebuild: Rebuild | None = None
     dropped: frozenset[str] = frozenset()
     """Names of constraints typed in a column, which the batch drops."""
+    retyped: t.Mapping[str, t.Any] = {}
+    """Column -> its type before, if the revision says so; those that get another."""
 
     def prep_table_for_batch(self, batch_impl: t.Any, table: sa.Table) -> None:
         """Note what the old table has; the new one is described but not made yet."""
@@ -155,6 +157,11 @@ class KeepingBatch(BatchOperationsImpl):
         inline = self._take(lambda entry: self._drops_inline(entry, stored))
         self._run(before)
         impl.dropped = frozenset(str(entry[1][0].name) for entry in inline)
+        impl.retyped = {
+            arguments[1]: keywords.get("existing_type")
+            for name, arguments, keywords in self.batch
+            if name == "alter_column" and keywords.get("type_") is not None
+        }
         try:
             with warnings.catch_warnings():
                 # Both say that something gets lost; it doesn't.
@@ -162,7 +169,7 @@ class KeepingBatch(BatchOperationsImpl):
                     warnings.filterwarnings("ignore", message=message)
                 super().flush()
         finally:
-            impl.dropped = frozenset()
+            impl.dropped, impl.retyped = frozenset(), {}
         self._run(after)
 
     def _stored(self) -> StoredTable | None:

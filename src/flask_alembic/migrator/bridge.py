@@ -14,6 +14,7 @@ Private names of Alembic that this project leans on, and what for:
 ``HeadMaintainer._insert_version`` etc.     ids are bound, not pasted
 ``ScriptDirectory._upgrade_revs`` etc.      from revisions to steps
 ``ScriptDirectory._generate_template``      the template of a new revision
+``RevisionStep._unmerge_to_revisions``      which rows a downgrade leaves, in linear time
 ``DefaultImpl._exec``                       offline SQL as it was written
 =========================================== ===========================================
 
@@ -36,6 +37,7 @@ from alembic.runtime.migration import HeadMaintainer
 from alembic.runtime.migration import MigrationContext
 from alembic.script.revision import MultipleHeads
 from alembic.script.revision import ResolutionError
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from alembic.util.langhelpers import ModuleClsProxy
 
@@ -123,7 +125,11 @@ def proxied(*proxies: ModuleClsProxy) -> t.Iterator[None]:
 
 @functools.cache
 def _as_both(kind: type[MigrationError]) -> type[MigrationError]:
-    return type(kind.__name__, (kind, CommandError), {"__module__": kind.__module__})
+    return type(
+        kind.__name__,
+        (kind, CommandError),
+        {"__module__": kind.__module__, "plain": False},
+    )
 
 
 def command_error(error: MigrationError) -> None:
@@ -144,6 +150,9 @@ def resolving(where: str = "") -> t.Iterator[None]:
         if isinstance(e, MigrationError):
             raise
         cause = e.__cause__
+        if not isinstance(cause, RevisionError):
+            # Of a hook, a time zone, a template: nothing that a revision could mend.
+            raise MigrationError(f"{str(e).rstrip('.')}{where}.") from e
         if isinstance(cause, MultipleHeads):
             message = f"There are several heads: {', '.join(sorted(cause.heads))}"
             fix = (
@@ -158,24 +167,9 @@ def resolving(where: str = "") -> t.Iterator[None]:
             if message.startswith("No such revision"):
                 message = str(e).rstrip(".")
             fix = "'flask db log' lists the revisions."
+            if "mbiguous walk" in message:
+                fix = "Name the revision to go to, such as one of the parents."
         raise TargetError(f"{message}{where}.", fix=fix) from e
-
-
-def find_steps(
-    method: t.Callable[..., t.Any], goal: t.Any, heads: t.Any
-) -> list[t.Any]:
-    """Ask Alembic for the steps to a goal.
-
-    :param method: One of the script directory's.
-    :raises TargetError: There is no way from the heads to the goal.
-    """
-    try:
-        return list(method(goal, heads))
-    except AssertionError as e:
-        # All that Alembic has to say of a count that leads too far from a revision.
-        raise TargetError(
-            f"{goal!r} leads out of the history.", fix="'flask db log' shows it."
-        ) from e
 
 
 # -- configuration --------------------------------------------------------------------
@@ -193,6 +187,7 @@ def make_config(settings: Settings, databases: t.Sequence[str]) -> Config:
     }
     if len(databases) > 1:
         options["databases"] = ", ".join(databases)
+        config.attributes["databases"] = tuple(databases)
     for key, value in options.items():
         config.set_main_option(key, value.replace("%", "%%"))
     for section, items in settings.sections.items():

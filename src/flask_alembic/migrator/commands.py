@@ -1,172 +1,56 @@
-"""What each public method does. Alembic is imported when a method needs it."""
+"""The public methods that change databases or write files."""
 
 from __future__ import annotations
 
 import os
 import typing as t
 
-from sqlalchemy.exc import DBAPIError
+from flask import current_app
 
 from .. import settings as settings_room
 from ..errors import DraftError
 from ..errors import TargetError
-from ..results import Draft
-from ..results import LogEntry
-from ..results import Plan
 from ..results import Report
-from ..results import Status
 from . import databases
 from . import folder
-from . import heads as heads_room
-from . import targets
+from .environments import Names
 from .live import Live
+from .readings import one
+from .readings import Readings
 from .runs import collecting
 from .runs import current_run
 from .runs import Run
 from .targets import Target
+from .targets import texts
 
 if t.TYPE_CHECKING:
-    from alembic.operations import MigrationScript
     from alembic.script import Script
 
-Names: t.TypeAlias = "t.Collection[str] | None"
+Command: t.TypeAlias = t.Literal["upgrade", "downgrade", "stamp"]
+Planner: t.TypeAlias = "t.Callable[[t.Any, t.Any], list[t.Any]]"
 
 
-class Owner(t.Protocol):
-    """The extension, as far as the core calls back into it: what may be overridden."""
+class Commands(Readings):
+    """The methods that change databases or files.
 
-    def run_migrations(self, fn: t.Any, **kwargs: t.Any) -> object: ...
-
-    def rev_id(self) -> str: ...
-
-
-class Commands:
-    """The methods of the extension for one application context.
-
-    :param owner: Whose ``run_migrations`` and ``rev_id`` are called.
-    :param overridden: Its ``run_migrations`` is the application's own.
+    :param overridden: The extension's ``run_migrations`` is the application's own.
     """
 
-    def __init__(self, owner: Owner, live: Live, *, overridden: bool) -> None:
-        self._owner = owner
-        self._live = live
+    def __init__(self, live: Live, *, overridden: bool) -> None:
+        super().__init__(live)
         self._overridden = overridden
-
-    # -- reading -----------------------------------------------------------------------
-
-    def _selected(self, names: Names) -> dict[str, databases.Target]:
-        return databases.select(self._live.targets(), names)
-
-    def _applied(self, target: databases.Target) -> tuple[str, ...]:
-        with self._live.reading(target) as connection:
-            return heads_room.applied_heads(connection, self._live.settings)
-
-    def status(self, names: Names = None) -> tuple[Status, ...]:
-        """Tell how far each database is."""
-        history = self._live.history()
-        history.check()
-        found = []
-        for target in self._selected(names).values():
-            try:
-                with self._live.reading(target) as connection:
-                    try:
-                        applied = heads_room.applied_heads(
-                            connection, self._live.settings
-                        )
-                    except DBAPIError as e:
-                        found.append(heads_room.unreadable(target, e, history))
-                        connection.rollback()
-                        continue
-            except DBAPIError as e:
-                e.add_note(f"while reading the database {target.name!r}")
-                raise
-            found.append(heads_room.judge(target, applied, history))
-        return tuple(found)
-
-    def current(self, names: Names = None) -> tuple[Script, ...]:
-        """Find the scripts of what is applied, in any of the databases."""
-        applied: dict[str, None] = {}
-        for target in self._selected(names).values():
-            applied.update(dict.fromkeys(self._applied(target)))
-        return self._scripts(tuple(applied))
-
-    def _scripts(self, ids: t.Any) -> tuple[Script, ...]:
-        from .bridge import resolving
-
-        self._live.history().check()
-        with resolving():
-            found = self._live.get_script().get_revisions(ids)
-        return tuple(script for script in found if script is not None)
-
-    def heads(self, resolve_dependencies: bool) -> tuple[Script, ...]:
-        """Find the scripts that nothing follows."""
-        history = self._live.history()
-        ids = history.effective_heads if resolve_dependencies else history.heads
-        return self._scripts(tuple(ids))
-
-    def branches(self) -> list[Script]:
-        """Find the scripts that several follow."""
-        return [
-            script for script in self.log("base", "heads") if script.is_branch_point
-        ]
-
-    def log(self, start: Target, end: Target) -> list[Script]:
-        """Walk the history, newest first."""
-        from .bridge import resolving
-
-        history = self._live.history()
-        history.check()
-        ends = [self._named(start), self._named(end)]
-        with resolving():
-            return list(self._live.get_script().walk_revisions(*t.cast(t.Any, ends)))
-
-    def _named(self, target: Target) -> list[str]:
-        if target == "current":
-            return [script.revision for script in self.current()]
-        return targets.names(target, self._live.history().entries)
-
-    def describe(
-        self, revisions: Target, resolve_dependencies: bool
-    ) -> tuple[LogEntry, ...]:
-        """Describe revisions from the index; Alembic is asked for what isn't an id."""
-        history = self._live.history()
-        history.check()
-        if revisions == "heads":
-            ids = tuple(
-                sorted(history.effective_heads)
-                if resolve_dependencies
-                else history.heads
-            )
-        else:
-            ids = tuple(targets.names(revisions, history.entries))
-            if not all(id_ in history.entries for id_ in ids):
-                ids = tuple(script.revision for script in self._scripts(ids))
-        return tuple(history.describe(id_) for id_ in ids)
-
-    def needs_upgrade(self) -> bool:
-        """Whether some database isn't at the heads."""
-        history = self._live.history()
-        history.check()
-        return any(
-            not history.at_head(self._applied(target))
-            for target in self._selected(None).values()
-        )
 
     # -- running -----------------------------------------------------------------------
 
     def run(self, fn: t.Any, kwargs: t.Mapping[str, t.Any]) -> None:
-        """Run what ``fn`` plans, on the live contexts."""
-        from .execute import execute
+        """Run what ``fn`` plans."""
+        self._environment.execute(fn, kwargs, current_run())
 
-        run = current_run()
-        contexts = self._live.get_contexts()
-        if run.names is not None:
-            contexts = {name: contexts[name] for name in self._selected(run.names)}
-        execute(contexts, fn, kwargs, run)
-
-    def _through_owner(self, run: Run, fn: t.Any) -> Report:
+    def _through_owner(self, command: str, fn: Planner, **options: t.Any) -> Report:
+        """Run by the extension's method, which the application may have overridden."""
+        run = Run(command, **options)
         with collecting(run):
-            self._owner.run_migrations(fn)
+            self._live.owner.run_migrations(fn)
         return run.report()
 
     def _work(self) -> None:
@@ -174,151 +58,134 @@ class Commands:
 
         Modules that were loaded are loaded anew; their files may have been edited.
         """
-        self._live.history(fresh=True).check()
+        self._history(fresh=True)
         self._live.script = None
 
-    def upgrade(self, target: Target, names: Names) -> Report:
+    def upgrade(self, target: Target, names: Names, tag: str | None) -> Report:
         """Upgrade; a database that is at its heads already costs one SELECT."""
-        if target == "heads" and not self._overridden:
+        if target == "heads" and not self._overridden and not self._live.scripted:
             report = self._at_head(names)
             if report is not None:
                 return report
-        from .bridge import find_steps
-
         self._work()
-        wanted = targets.names(target, self._live.history().entries, counts=True)
-        script = self._live.get_script()
-
-        def plan(heads: t.Any, context: t.Any) -> list[t.Any]:
-            return find_steps(script._upgrade_revs, _one(wanted), heads)
-
-        return self._through_owner(Run("upgrade", names=names), plan)
+        goal = one(self._goal(target))
+        options = {"tag": tag, "destination_rev": goal}
+        plan = self._planner("upgrade", goal)
+        return self._through_owner("upgrade", plan, names=names, options=options)
 
     def _at_head(self, names: Names) -> Report | None:
         """Answer from the index, if there is nothing to do; without Alembic."""
-        history = self._live.history()
-        history.check()
+        history = self._history()
         run = Run("upgrade", names=names)
-        for target in self._selected(names).values():
-            applied = self._applied(target)
-            if not history.at_head(applied):
+        for item in self._applied(names):
+            if not history.at_head(item.heads):
                 return None
-            run.start(target.describe()).keep(applied)
+            run.start(item.database).keep(item.heads)
         return run.report()
 
-    def downgrade(self, target: Target, names: Names) -> Report:
+    def downgrade(self, target: Target, names: Names, tag: str | None) -> Report:
         """Downgrade."""
-        from .bridge import find_steps
-
         self._work()
-        wanted = self._downwards(target)
-        script = self._live.get_script()
+        goal = self._downwards(target)
+        options = {"tag": tag, "destination_rev": goal}
+        plan = self._planner("downgrade", goal)
+        return self._through_owner("downgrade", plan, names=names, options=options)
 
-        def plan(heads: t.Any, context: t.Any) -> list[t.Any]:
-            return find_steps(script._downgrade_revs, wanted, heads)
-
-        return self._through_owner(Run("downgrade", names=names), plan)
-
-    def _downwards(self, target: Target) -> str:
-        wanted = targets.names(target, self._live.history().entries, counts=True)
-        if len(wanted) > 1:
-            raise TargetError(
-                f"A downgrade goes to one revision, not to {', '.join(wanted)}."
-            )
-        if wanted[0].startswith("+"):
-            raise TargetError(
-                f"A downgrade can't go {wanted[0]} revisions.",
-                fix=f"Go down with -{wanted[0][1:]}.",
-            )
-        return wanted[0]
-
-    def stamp(self, target: Target, names: Names, purge: bool) -> Report:
+    def stamp(
+        self, target: Target, names: Names, tag: str | None, purge: bool
+    ) -> Report:
         """Write the version table without running revisions."""
-        from .bridge import find_steps
-
         self._work()
-        wanted = targets.names(target, self._live.history().entries)
-        script = self._live.get_script()
-
-        def plan(heads: t.Any, context: t.Any) -> list[t.Any]:
-            return find_steps(script._stamp_revs, tuple(wanted), heads)
-
-        return self._through_owner(Run("stamp", names=names, purge=purge), plan)
-
-    def plan(self, target: Target, names: Names, direction: str) -> tuple[Plan, ...]:
-        """Tell what a command would do, without doing it."""
-        history = self._live.history(fresh=True)
-        history.check()
-        chosen = self._selected(names).values()
-        applied = {target_.name: self._applied(target_) for target_ in chosen}
-        plans = []
-        for chosen_target in chosen:
-            heads = applied[chosen_target.name]
-            if direction == "upgrade" and target == "heads" and history.at_head(heads):
-                plans.append(Plan(chosen_target.describe(), heads, heads, ()))
-            else:
-                plans.append(self._plan(chosen_target, heads, target, direction))
-        return tuple(plans)
-
-    def _plan(
-        self,
-        database: databases.Target,
-        heads: tuple[str, ...],
-        target: Target,
-        direction: str,
-    ) -> Plan:
-        from .plan import plan_of
-
-        history = self._live.history()
-        down = direction == "downgrade"
-        wanted = targets.names(target, history.entries, counts=True)
-        goal = self._downwards(target) if down else _one(wanted)
-        return plan_of(
-            self._live.get_script(), history, database, heads, goal, downwards=down
+        goal = self._stamps(target)
+        options = {"tag": tag, "purge": purge, "destination_rev": goal}
+        plan = self._planner("stamp", goal)
+        return self._through_owner(
+            "stamp", plan, names=names, purge=purge, options=options
         )
+
+    def _stamps(self, target: Target) -> tuple[str, ...]:
+        """Find what a stamp writes.
+
+        :raises TargetError: One of several revisions comes before another.
+        """
+        goal = tuple(self._named(target))
+        if len(goal) > 1:
+            ids = [script.revision for script in self._scripts(goal)]
+            overlapping = self._history().overlapping(ids)
+            if overlapping:
+                raise TargetError(
+                    f"{', '.join(overlapping)} comes before another of"
+                    f" {', '.join(ids)}: one row says both.",
+                    fix="Name the later ones only.",
+                )
+        return goal
+
+    def _planner(self, command: Command, goal: t.Any) -> Planner:
+        """What finds the steps of a command, for whatever is applied."""
+        from .steps import find_steps
+
+        script = self._live.get_script()
+        method = {
+            "upgrade": script._upgrade_revs,
+            "downgrade": script._downgrade_revs,
+            "stamp": script._stamp_revs,
+        }[command]
+        return lambda heads, context: find_steps(method, goal, heads)
 
     # -- offline -----------------------------------------------------------------------
 
+    def _offline_goal(self, command: Command, end: Target) -> t.Any:
+        if command == "stamp":
+            return self._stamps(end)
+        return one(self._goal(end)) if command == "upgrade" else self._downwards(end)
+
     def offline(
         self,
-        command: t.Literal["upgrade", "downgrade", "stamp"],
+        command: Command,
         target: Target,
         names: Names,
+        tag: str | None,
+        purge: bool = False,
     ) -> dict[str, str]:
-        """Write the SQL of a command, a script for each database."""
+        """Write the SQL of a command, a script for each database.
+
+        :param purge: Begin by emptying the version table, whatever it holds.
+        :return: Nothing if an env.py has written it somewhere itself.
+        """
         from . import offline
-        from .bridge import find_steps
 
         self._work()
-        history, script = self._live.history(), self._live.get_script()
-        text = target if isinstance(target, str) else ""
-        start, end = "base", target
-        if isinstance(target, str):
-            start, end = offline.split_range(text, start_at_base=command != "downgrade")
-        elif command == "downgrade":
-            offline.split_range(str(target), start_at_base=False)
-        wanted = targets.names(end, history.entries, counts=command != "stamp")
-
-        def plan(context: t.Any, heads: tuple[str, ...]) -> t.Iterable[t.Any]:
-            if command == "upgrade":
-                return find_steps(script._upgrade_revs, _one(wanted), heads)
-            if command == "downgrade":
-                return find_steps(script._downgrade_revs, wanted[0], heads)
-            return find_steps(script._stamp_revs, tuple(wanted), heads)
-
+        start, end = offline.split_range(target, start_at_base=command != "downgrade")
+        plan = self._planner(command, self._offline_goal(command, end))
+        if self._live.scripted:
+            if purge:
+                raise TargetError("A stamp can't purge in SQL that env.py writes.")
+            options = {
+                "as_sql": True,
+                "starting_rev": offline.starting_ids(self._live, start),
+                "destination_rev": end,
+                "tag": tag,
+            }
+            self._through_owner(command, plan, names=names, options=options)
+            return {}
         configured = self._live.targets()
         return {
             name: offline.script(
-                self._live, chosen, list(configured), start=start, plan=plan
+                self._live,
+                chosen,
+                list(configured),
+                start=start,
+                plan=plan,
+                purge=purge,
             )
-            for name, chosen in self._selected(names).items()
+            for name, chosen in databases.select(configured, names).items()
         }
 
     # -- drafts ------------------------------------------------------------------------
 
     def revision(
         self,
-        message: str,
+        message: str | None,
         empty: bool,
         branch: str,
         parent: Target,
@@ -326,53 +193,57 @@ class Commands:
         depend: Target | None,
         label: str | t.Sequence[str] | None,
         path: str | os.PathLike[str] | None,
+        rev_id: str | None,
     ) -> list[Script]:
         """Write a revision; an empty list if there is nothing to write."""
         from . import draft
 
         self._work()
-        settings, ids = self._live.settings, self._live.history().entries
-        chosen = None if not path else settings_room.locate(path, self._root_path)
         parents, labels, place = draft.place(
             self._live,
             branch=branch,
-            parents=targets.names(parent or "head", ids),
-            labels=_texts(label),
-            path=chosen,
+            parents=self._named(parent or "head"),
+            labels=texts(label),
+            path=settings_room.locate(path, self._base) if path else None,
         )
         request = draft.Request(
-            id=str(self._owner.rev_id()),
+            id=self._new_id(rev_id),
             message=message,
             parents=parents,
-            depends=tuple(targets.names(depend, ids)) if depend else (),
+            depends=tuple(self._named(depend)) if depend else (),
             labels=labels,
             path=place,
             splice=splice,
         )
-        if empty and not settings.flag("revision_environment"):
+        if empty and not self._live.settings.flag("revision_environment"):
             return draft.empty(self._live, request)
-        compare, finish = draft.autogenerating(self._live, request, empty=empty)
-        self._through_owner(Run("revision", writes=False), compare)
-        return finish()
+        draft_ = draft.Autogenerated(self._live, request, empty=empty)
+        self._through_owner(
+            "revision", draft_.compare, writes=False, options=draft_.options
+        )
+        return draft_.write()
 
     @property
-    def _root_path(self) -> str:
-        from flask import current_app
+    def _base(self) -> str:
+        """Where relative paths start: as Alembic has it, if Alembic is configured."""
+        return os.getcwd() if self._live.given_config else current_app.root_path
 
-        return current_app.root_path
+    def _new_id(self, wanted: str | None) -> str:
+        return str(self._live.owner.rev_id() if wanted is None else wanted)
 
     def merge(
         self,
         revisions: Target,
         message: str | None,
         label: str | t.Sequence[str] | None,
+        rev_id: str | None,
     ) -> Script:
         """Join revisions; a single one is returned as it is."""
         from . import draft
 
         self._work()
-        named = targets.names(revisions, self._live.history().entries)
-        found = list(dict.fromkeys(script.revision for script in self._scripts(named)))
+        scripts = self._scripts(self._named(revisions))
+        found = list(dict.fromkeys(script.revision for script in scripts))
         if not found:
             raise DraftError("There are no revisions to merge.")
         if len(found) == 1:
@@ -380,33 +251,12 @@ class Commands:
         return draft.merge(
             self._live,
             draft.Request(
-                id=str(self._owner.rev_id()),
+                id=self._new_id(rev_id),
                 message=f"merge {', '.join(found)}" if message is None else message,
                 parents=tuple(found),
-                labels=_texts(label),
+                labels=texts(label),
             ),
         )
-
-    def produce_migrations(self) -> MigrationScript:
-        """Give Alembic's raw comparison."""
-        from . import draft
-
-        return draft.raw(self._live.get_contexts())
-
-    def compare_metadata(self) -> list[t.Any]:
-        """Give Alembic's raw differences, of all databases."""
-        script = self.produce_migrations()
-        return [diff for ops in script.upgrade_ops_list for diff in ops.as_diffs()]
-
-    def diff(self, names: Names) -> Draft:
-        """Compare as :meth:`revision` does, and write nothing."""
-        from . import draft
-
-        self._live.history().check()
-        chosen = self._selected(names)
-        contexts = self._live.get_contexts()
-        found = draft.compare(self._live, {name: contexts[name] for name in chosen})
-        return Draft(path=None, operations=draft.operations(found, list(chosen)))
 
     # -- folder ------------------------------------------------------------------------
 
@@ -421,14 +271,3 @@ class Commands:
                 f" {e.strerror or e}.",
                 fix="Make it writable, or name another in ALEMBIC['script_location'].",
             ) from e
-
-
-def _one(wanted: list[str]) -> t.Any:
-    """Alembic takes a list of ids, but a count only by itself."""
-    return wanted[0] if len(wanted) == 1 else wanted
-
-
-def _texts(value: str | t.Sequence[str] | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)

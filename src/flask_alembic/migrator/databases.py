@@ -74,7 +74,7 @@ class Target:
 
 def masked(url: sa.URL) -> str:
     """Render an address without its password, wherever that stands."""
-    secret = {"password", "passwd", "pwd", "passfile", "sslpassword"}
+    secret = {"password", "passwd", "pwd", "passfile", "sslpassword", "odbc_connect"}
     query = {k: "***" if k.lower() in secret else v for k, v in url.query.items()}
     return url.set(query=query).render_as_string(hide_password=True)
 
@@ -188,6 +188,21 @@ def _name_left_out(extension: t.Any, models: t.Mapping[str, Metadata]) -> None:
         )
 
 
+def name_of(engine: sa.Engine) -> str:
+    """The name that the application knows an engine by, or its database's."""
+    known = _extension_engines(current_app.extensions.get("sqlalchemy"))
+    below = {
+        name: getattr(other, "sync_engine", other) for name, other in known.items()
+    }
+    for name, other in below.items():
+        if other is engine:
+            return name
+    for name, other in below.items():
+        if t.cast(sa.Engine, other).url == engine.url:
+            return name
+    return engine.url.database or DEFAULT
+
+
 def application_session() -> AnySession | None:
     """The session that Flask-SQLAlchemy(-Lite) gives the current application."""
     extension = current_app.extensions.get("sqlalchemy")
@@ -209,6 +224,35 @@ def shared_connection(shared: Shared, target: Target) -> sa.Connection:
                 f"using() got no connection for the database {target.name!r}."
             ) from None
     return shared.connection(bind_arguments={"bind": target.engine})
+
+
+def check_distinct(targets: t.Sequence[Target]) -> None:
+    """Refuse two names for one database: they would share one version table.
+
+    :raises SetupError: Names both.
+    """
+    seen: dict[t.Any, str] = {}
+    for target in targets:
+        engine = target.engine
+        other = seen.setdefault(_identity(target), target.name)
+        if other != target.name:
+            raise SetupError(
+                f"{other!r} and {target.name!r} are one database"
+                f" ({masked(engine.url)}), which has one version table.",
+                fix="Give one name a list of MetaData.",
+            )
+
+
+def _identity(target: Target) -> t.Any:
+    """What two engines share if they find the same version table."""
+    engine, url = target.engine, target.engine.url
+    if target.dialect.lives_in_connection(engine):
+        return id(engine)
+    # Tenants may share a database, each in a schema of its own.
+    translated = engine.get_execution_options().get("schema_translate_map")
+    schema = getattr(engine.dialect, "default_schema_name", None)
+    place = (url.host, url.port, url.database, str(url.query))
+    return (engine.dialect.name, *place, schema, str(translated))
 
 
 def check_session(target: Target) -> None:
@@ -259,8 +303,13 @@ def own_async_engine(engine: sa.Engine) -> sa.Engine:
         _dispatch=pool.dispatch,  # as Pool.recreate() does
     )
     made = sa.Engine(
-        own, engine.dialect, engine.url, hide_parameters=engine.hide_parameters
+        own,
+        engine.dialect,
+        engine.url,
+        echo=engine.echo,
+        hide_parameters=engine.hide_parameters,
     )
-    # The engine's events are those of its connections.
+    # The engine's events and options are those of its connections.
     t.cast(t.Any, made).dispatch = engine.dispatch
+    made.update_execution_options(**engine.get_execution_options())
     return made

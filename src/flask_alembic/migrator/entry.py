@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import threading
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
+from .. import dialects
 from ..errors import MigrationError
 from ..errors import SetupError
 from . import databases
@@ -69,6 +72,10 @@ def replaced(kept: dict[t.Any, Live], owner: t.Any, live: Live) -> t.Iterator[No
 
 def asynchronous(live: Live) -> dict[str, sa.Engine]:
     """The synchronous engines below the asynchronous ones, by database name."""
+    if live.scripted or live.shared is not None:
+        # An env.py has its own way with event loops, and who lends a connection is
+        # where it can be waited for.
+        return {}
     try:
         targets = live.targets()
     except SetupError:
@@ -93,12 +100,27 @@ def in_loop(
         own = {name: databases.own_async_engine(e) for name, e in engines.items()}
         return t.cast(R, await greenlet_spawn(work, own))
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return _run_loop(main)
-    with ThreadPoolExecutor(1, thread_name_prefix="flask-alembic") as pool:
-        return pool.submit(contextvars.copy_context().run, _run_loop, main).result()
+    with contextlib.ExitStack() as stack:
+        for engine in engines.values():
+            if dialects.support(engine.dialect).lives_in_connection(engine):
+                # Its one connection can wait in one event loop at a time.
+                stack.enter_context(_turn(engine))
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return _run_loop(main)
+        with ThreadPoolExecutor(1, thread_name_prefix="flask-alembic") as pool:
+            return pool.submit(contextvars.copy_context().run, _run_loop, main).result()
+
+
+_turns: WeakKeyDictionary[sa.Engine, threading.RLock] = WeakKeyDictionary()
+_turns_lock = threading.Lock()
+
+
+def _turn(engine: sa.Engine) -> threading.RLock:
+    """The lock of an engine whose threads take turns."""
+    with _turns_lock:
+        return _turns.setdefault(engine, threading.RLock())
 
 
 def _run_loop(main: t.Callable[[], t.Coroutine[t.Any, t.Any, R]]) -> R:
@@ -113,14 +135,17 @@ def _run_loop(main: t.Callable[[], t.Coroutine[t.Any, t.Any, R]]) -> R:
 
 @contextlib.contextmanager
 def committing_session(live: Live) -> t.Iterator[None]:
-    """Commit the shared session at the end, as ``flask db`` does; roll back on error."""
-    shared = live.shared
-    if shared is None or isinstance(shared, (sa.Connection, t.Mapping)):
+    """Commit the session at the end if ALEMBIC_SESSION shares it; roll back on error.
+
+    One that the caller lent with ``using()`` is the caller's.
+    """
+    session = live.session
+    if session is None:
         yield
         return
     try:
         yield
     except BaseException:
-        shared.rollback()
+        session.rollback()
         raise
-    shared.commit()
+    session.commit()

@@ -23,6 +23,7 @@ from ..results import Revision
 from ..results import Step
 from ..results import StepResult
 from . import databases
+from . import folder
 from . import revisions
 from .batch import KeepingOperations
 from .bridge import Heads
@@ -33,6 +34,7 @@ from .history import History
 from .runs import DatabaseRun
 from .runs import first_line
 from .runs import Run
+from .targets import texts
 
 # Applications read these lines under Alembic's own name.
 log = logging.getLogger("alembic.runtime.migration")
@@ -44,18 +46,12 @@ def revision_data(script: Script) -> Revision:
     """Describe one of Alembic's scripts."""
     return Revision(
         id=script.revision,
-        parents=_texts(script.down_revision),
-        depends_on=_texts(script.dependencies),
+        parents=texts(script.down_revision),
+        depends_on=texts(script.dependencies),
         labels=tuple(sorted(script.branch_labels)),
         message=script.doc,
         path=str(script.path),
     )
-
-
-def _texts(value: str | t.Iterable[str] | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def describe_step(step: t.Any) -> Step:
@@ -63,7 +59,7 @@ def describe_step(step: t.Any) -> Step:
     if isinstance(step, RevisionStep):
         direction: Direction = "upgrade" if step.is_upgrade else "downgrade"
         return Step(revision_data(step.revision), direction)
-    ids = _texts(step.to_revisions) or _texts(step.from_revisions)
+    ids = texts(step.to_revisions) or texts(step.from_revisions)
     return Step(revision_data(step.revision_map.get_revision(ids[0])), "stamp")
 
 
@@ -102,9 +98,12 @@ class StepContext(MigrationContext):
     several: bool
     fallback: bool
     part: DatabaseRun
-    planned: tuple[t.Any, ...]
+    planned: tuple[t.Any, ...] | None
     applied: set[str]
     split: bool
+    scripted: bool
+    run: Run
+    extra: dict[str, t.Any]
 
     @classmethod
     def adopt(
@@ -127,8 +126,9 @@ class StepContext(MigrationContext):
         self = t.cast("t.Self", context)
         self.target, self.setup, self.history = target, setup, history
         self.several, self.fallback = several, fallback
-        self.part, self.planned = DatabaseRun(target.describe()), ()
+        self.part, self.planned = DatabaseRun(target.describe()), None
         self.applied, self.split = set(), False
+        self.scripted, self.run, self.extra = False, Run("run_migrations"), {}
         if setup.callers:
             # Whether or not the caller's transaction has begun: it is the caller's.
             self._in_external_transaction = True
@@ -150,31 +150,92 @@ class StepContext(MigrationContext):
                 yield
             return
         if self._in_external_transaction:
-            raise MigrationError(
-                "autocommit_block() can't be used here: the transaction on the database"
-                f" {self.target.name!r} was opened by the caller.",
-                fix="Run this revision with 'flask db upgrade' on a connection of its own.",
-            )
+            raise self._not_ours("autocommit_block() can't be used here")
         self.part.keep(self.applied)
         self.part.touched = self.split = True
         with self.setup.autocommit(), super().autocommit_block():
             yield
 
-    def plan(self, fn: MigrationFn, part: DatabaseRun, purge: bool) -> None:
+    def _not_ours(self, what: str) -> MigrationError:
+        opener = "env.py" if self.scripted else "the caller"
+        return MigrationError(
+            f"{what}: the transaction on the database {self.target.name!r} was opened"
+            f" by {opener}.",
+            fix="Let env.py use context.begin_transaction()."
+            if self.scripted
+            else "Run it with 'flask db upgrade', on a connection of its own.",
+        )
+
+    def plan(self, fn: MigrationFn, part: DatabaseRun, run: Run) -> None:
         """Read the heads and find the steps; nothing is run yet."""
-        self.part, self.purge = part, purge
-        heads = () if purge else self.get_current_heads()
-        self.applied = set(heads)
+        self.part, self.run, self.purge = part, run, run.purge
+        heads = self.get_current_heads()
         part.keep(heads)
-        check_rows(self.history(), self.target.name, heads)
+        if run.purge:
+            part.purged, heads = bool(heads), ()
+        self.applied, self.planned = set(heads), ()
+        if run.names is not None and self.target.name not in run.names:
+            return
+        if run.checks:
+            check_rows(self.history(), self.target.name, heads)
         with resolving(f" (database {self.target.name!r})"), operating(self):
             self.planned = tuple(fn(heads, self))
         part.steps = tuple(describe_step(step) for step in self.planned)
 
+    def load(self) -> None:
+        """Load all modules of the plan, so that none fails after another ran.
+
+        :raises MigrationError: One needs what the open transaction doesn't allow.
+        """
+        scripts = [
+            s.revision for s in self.planned or () if isinstance(s, RevisionStep)
+        ]
+        revisions.load(scripts)
+        self._fit_version_table([script.revision for script in scripts])
+        for script in scripts:
+            outside = not getattr(script.module, "transactional", True)
+            if outside and self._in_external_transaction:
+                raise self._not_ours(
+                    f"Revision {script.revision} asks to run outside of a transaction"
+                )
+
+    def _fit_version_table(self, ids: t.Sequence[str]) -> None:
+        """Make a new version table wide enough; refuse one that is too narrow.
+
+        :raises VersionTableError: Names the id, before anything has run.
+        """
+        longest = max(ids, key=len, default="")
+        if len(longest) <= folder.MAX_ID or self.as_sql:
+            return
+        if not self._has_version_table():
+            self._version.c.version_num.type = sa.String(len(longest))
+            return
+        columns = sa.inspect(self.live).get_columns(
+            self.version_table, schema=self.version_table_schema
+        )
+        width = getattr(columns[0]["type"], "length", None)
+        if width is not None and width < len(longest):
+            raise VersionTableError(
+                f"The revision id {longest!r} is longer than the version table's column"
+                f" ({width} characters), database {self.target.name!r}.",
+                fix=f"Make {self.version_table}.version_num wider, or the id shorter.",
+            )
+
     def run_migrations(self, **kwargs: t.Any) -> None:
-        """Run the planned steps, keeping the version table as they go."""
+        """Run the planned steps, keeping the version table as they go.
+
+        An env.py calls this without a plan: then it is made here.
+        """
+        if self.planned is None:
+            self.plan(t.cast(t.Any, self._migrations_fn), self.part, self.run)
+            self.load()
+        with operating(self):
+            self._run_steps({**self.extra, **kwargs})
+
+    def _run_steps(self, kwargs: dict[str, t.Any]) -> None:
         self.impl.start_migrations()
-        part, steps = self.part, zip(self.planned, self.part.steps, strict=True)
+        planned = t.cast("tuple[t.Any, ...]", self.planned)
+        part, steps = self.part, zip(planned, self.part.steps, strict=True)
         maintainer = Heads(self, self.applied)
         self.applied = maintainer.heads
         part.emit("run_started")
@@ -191,6 +252,9 @@ class StepContext(MigrationContext):
             if self.split or self._commits_each:
                 part.keep(maintainer.heads)
             part.emit("step_finished", number, step=described, result=result)
+        if not self._in_external_transaction and self.planned:
+            # What fails at COMMIT fails now, when nothing else has been committed.
+            self.setup.check_deferred()
         part.emit("run_finished")
 
     def prepare_version_table(self) -> None:
@@ -223,6 +287,8 @@ class StepContext(MigrationContext):
                     heads=set(maintainer.heads),
                     run_args=kwargs,
                 )
+            if self._commits_each:
+                self.setup.check_deferred()
         except BaseException as e:
             self._fail_step(e, described, time.monotonic() - started)
             raise
@@ -232,7 +298,11 @@ class StepContext(MigrationContext):
         return result
 
     def _fail_step(self, error: BaseException, step: Step, seconds: float) -> None:
-        self.part.results.append(StepResult(step, "failed", seconds, first_line(error)))
+        result = StepResult(step, "failed", seconds, first_line(error))
+        self.part.results.append(result)
+        number = len(self.part.results)
+        self.part.emit("step_finished", number, step=step, result=result)
+        self.part.emit("run_finished")
         if isinstance(error, SystemExit):
             refusal = MigrationError(
                 f"Revision {step.revision.id} ended the process with"
@@ -261,11 +331,14 @@ class StepContext(MigrationContext):
             return True
         accepted = _accepted(fn)
         if "engine_name" in kwargs and "engine_name" not in accepted:
-            if not self.fallback:
+            if not (self.fallback or kwargs["engine_name"] == ""):
                 return False
             kwargs = {k: v for k, v in kwargs.items() if k != "engine_name"}
         elif "engine_name" not in kwargs and accepted.get("engine_name") is True:
-            kwargs = {**kwargs, "engine_name": self.target.name}
+            name = "" if self.scripted and self.fallback else self.target.name
+            kwargs = {**kwargs, "engine_name": name}
+        if kwargs.get("engine_name") == databases.DEFAULT:
+            kwargs = {**kwargs, "engine_name": _default_name(step)}
         if getattr(step.revision.module, "transactional", True):
             return self._dispatch(fn, step, kwargs)
         with self.autocommit_block():
@@ -280,13 +353,22 @@ class StepContext(MigrationContext):
             # Raised by the revision's own look-up of the database's function, not by
             # something that its function did.
             frame = e.__traceback__ and e.__traceback__.tb_next
-            own = (
-                frame and frame.tb_next is None and frame.tb_frame.f_code is fn.__code__
-            )
+            code = getattr(fn, "__code__", None)
+            own = frame and frame.tb_next is None and frame.tb_frame.f_code is code
             if own and e.args == (missing,):
                 return False
             raise
         return True
+
+
+def _default_name(step: RevisionStep) -> str:
+    """How a revision calls the default database: Flask-Migrate's have no name for it."""
+    module, direction = (
+        step.revision.module,
+        "upgrade" if step.is_upgrade else "downgrade",
+    )
+    named = hasattr(module, f"{direction}_{databases.DEFAULT}")
+    return "" if hasattr(module, f"{direction}_") and not named else databases.DEFAULT
 
 
 def _accepted(fn: t.Any) -> dict[str, bool]:
@@ -317,6 +399,8 @@ def execute(
     :param kwargs: Handed to each revision's function.
     :param run: Collects the results.
     """
+    if run.writes:
+        databases.check_distinct([context.target for context in contexts.values()])
     parts = [
         _Part(contexts[name], run.start(contexts[name].target.describe()))
         for name in sorted(contexts)
@@ -324,31 +408,26 @@ def execute(
     with contextlib.ExitStack() as stack:
         try:
             for part in parts:
-                part.begin(run, stack)
+                with part.blamed("preparing"):
+                    part.begin(run, stack)
             for part in parts:
-                part.context.plan(fn, part.results, run.purge)
-            revisions.load(_scripts(part.context.planned for part in parts))
+                with part.blamed("planning"):
+                    part.plan(fn, run)
             # What can't be rolled back runs when everything else has succeeded.
-            for part in sorted(
-                parts, key=lambda p: not p.context.impl.transactional_ddl
-            ):
-                context = part.context
-                names = {"engine_name": context.target.name} if context.several else {}
-                with operating(context):
-                    context.run_migrations(**{**kwargs, **names})
+            for part in sorted(parts, key=_keeps_going):
+                with part.blamed("migrating"):
+                    part.migrate(kwargs)
             for part in parts:
-                part.check_deferred(run)
+                with part.blamed("committing"):
+                    part.commit()
+        except BaseException:
             for part in parts:
-                part.commit()
-        except BaseException as e:
-            for part in parts:
-                part.fail(e)
+                part.undo()
             raise
 
 
-def _scripts(plans: t.Iterable[t.Iterable[t.Any]]) -> t.Iterator[Script]:
-    for steps in plans:
-        yield from (s.revision for s in steps if isinstance(s, RevisionStep))
+def _keeps_going(part: _Part) -> bool:
+    return not part.context.impl.transactional_ddl
 
 
 class _Part:
@@ -365,19 +444,27 @@ class _Part:
     def _ours(self) -> bool:
         return not self.context.setup.callers
 
+    @contextlib.contextmanager
+    def blamed(self, what: str) -> t.Iterator[None]:
+        """Note an error as this database's.
+
+        :param what: What was going on.
+        """
+        try:
+            yield
+        except BaseException as e:
+            self.results.error = first_line(e)
+            if not (getattr(e, "__notes__", None) or isinstance(e, MigrationError)):
+                database = self.results.database
+                ids = ", ".join(r.step.revision.id for r in self.results.results)
+                work = f"{what} {ids}".strip()
+                e.add_note(f"while {work} on {database.name!r} ({database.url})")
+            raise
+
     def begin(self, run: Run, stack: contextlib.ExitStack) -> None:
         """Open the run's transaction, where it is ours to open."""
         context, target = self.context, self.context.target
-        if not run.writes:
-            return
-        if not self._ours:
-            if target.dialect.ddl_commits:
-                log.warning(
-                    "%s commits at each DDL statement: what the caller's transaction did"
-                    " so far on the database %r will be committed with it.",
-                    context.live.dialect.name,
-                    target.name,
-                )
+        if not run.writes or not self._ours:
             return
         databases.check_session(target)
         if self.joined and not target.dialect.joins_transaction:
@@ -388,17 +475,35 @@ class _Part:
         # Alembic gives a null context where each step has its own transaction.
         self.transaction = transaction if hasattr(transaction, "commit") else None
 
-    def check_deferred(self, run: Run) -> None:
-        """Find now what would make a later COMMIT fail."""
-        if run.writes and self._ours:
-            self.context.setup.check_deferred()
+    def plan(self, fn: MigrationFn, run: Run) -> None:
+        """Find the steps, and load what they run."""
+        context, target = self.context, self.context.target
+        context.plan(fn, self.results, run)
+        context.load()
+        if self.results.steps and not self._ours and target.dialect.ddl_commits:
+            log.warning(
+                "%s commits at each DDL statement: what the caller's transaction did so"
+                " far on the database %r will be committed with it.",
+                context.live.dialect.name,
+                target.name,
+            )
+
+    def migrate(self, kwargs: t.Mapping[str, t.Any]) -> None:
+        """Run the steps."""
+        context = self.context
+        names = {"engine_name": context.target.name} if context.several else {}
+        # What it remembers of earlier runs, such as the types it made, may be undone.
+        context.impl.memo.clear()
+        context.run_migrations(**{**kwargs, **names})
 
     def commit(self) -> None:
         """End the transaction well."""
         if not self._ours:
             if self.results.steps:
                 self.results.warnings.append(
-                    "part of the caller's transaction: it lasts when that is committed"
+                    "committed at each DDL statement, with the caller's transaction"
+                    if self.context.target.dialect.ddl_commits
+                    else "part of the caller's transaction: it lasts when that does"
                 )
         elif self.transaction is not None:
             self.transaction.commit()
@@ -407,11 +512,14 @@ class _Part:
             self.context.live.rollback()
         self.results.keep(self.context.applied)
 
-    def fail(self, error: BaseException) -> None:
+    def undo(self) -> None:
         """Roll back whatever isn't committed, and say so in the results."""
-        if any(result.state == "failed" for result in self.results.results):
-            self.results.error = first_line(error)
-        if not self._ours or self.joined:
+        if not self._ours:
+            # It stands in the caller's transaction until the caller ends that.
+            self.results.keep(self.context.applied)
+            self.results.touched = bool(self.results.results)
+            return
+        if self.joined:
             return
         self.results.undo()
         self.context._transaction = None

@@ -24,7 +24,9 @@ logger = logging.getLogger(__name__)
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "script.py.mako"
 TEMPLATE_NAME = "script.py.mako"
-ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*")
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
+LABEL = re.compile(r"[^\s@:+]+")
+SYMBOLS = frozenset(["base", "head", "heads", "current"])
 MAX_ID = 32
 """How long an id may be: the width of the version table's column."""
 
@@ -39,13 +41,22 @@ def make(settings: Settings) -> None:
 
 
 def script_directory(
-    config: Config, history: t.Callable[..., History]
+    config: Config,
+    settings: Settings,
+    history: t.Callable[..., History],
+    *,
+    quiet: bool,
 ) -> ScriptDirectory:
-    """Open the folder with the index behind it, and nothing printed."""
+    """Open the folder with the index behind it.
+
+    :param quiet: Print nothing; Alembic says which files it writes.
+    """
     from . import revisions
 
     script = revisions.script_directory(config, history)
-    script.messaging_opts = t.cast(t.Any, {"quiet": True})
+    script.version_locations = [str(folder) for folder in settings.folders]
+    if quiet:
+        script.messaging_opts = t.cast(t.Any, {"quiet": True})
     stock = script._generate_template
 
     def generate(src: Path, dest: Path, **values: t.Any) -> None:
@@ -57,17 +68,22 @@ def script_directory(
 
 
 @contextlib.contextmanager
-def writing(script: ScriptDirectory, message: str) -> t.Iterator[None]:
+def writing(
+    script: ScriptDirectory, message: str, known: t.Container[str]
+) -> t.Iterator[None]:
     """Check each file that is written in the block, before Alembic executes it.
 
     If anything fails, the files are taken away again.
 
     :param message: What stands in them as text, and only as text.
-    :raises DraftError: A file isn't the revision it should be.
+    :param known: The ids that exist.
+    :raises DraftError: A file isn't the revision it should be, or can't be written.
     """
     generate, written = script._generate_template, list[Path]()
 
     def check(src: Path, dest: Path, **values: t.Any) -> None:
+        check_id(values["up_revision"], known)
+        check_place(dest, script.version_locations)
         if dest.exists():
             raise DraftError(
                 f"There is a file {dest} already.", fix="Choose another id."
@@ -84,6 +100,11 @@ def writing(script: ScriptDirectory, message: str) -> t.Iterator[None]:
             path.unlink(missing_ok=True)
         if isinstance(e, (SyntaxError, ValueError)) and written:
             raise _unwritten(written[-1], f"it doesn't compile: {e}") from e
+        if isinstance(e, OSError):
+            raise DraftError(
+                f"The revision can't be written: {e}.",
+                fix="Make the folder writable, or name another.",
+            ) from e
         raise
     finally:
         script._generate_template = generate  # type: ignore[method-assign]
@@ -119,9 +140,11 @@ def check_id(revision_id: str, known: t.Container[str]) -> None:
     :raises DraftError: Says why.
     """
     shown = repr(revision_id)
-    if not ID.fullmatch(revision_id):
+    if not ID.fullmatch(revision_id) or revision_id in SYMBOLS:
         raise DraftError(
-            f"The revision id {shown} can't be used: letters, digits, '_' and '.' only."
+            f"The revision id {shown} can't be used: it consists of letters, digits,"
+            " '_' and '.', begins with one of the first two, and is no symbol such as"
+            " 'head'."
         )
     if len(revision_id) > MAX_ID:
         raise DraftError(
@@ -130,6 +153,18 @@ def check_id(revision_id: str, known: t.Container[str]) -> None:
         )
     if revision_id in known:
         raise DraftError(f"There is a revision {shown} already.")
+
+
+def check_label(label: str) -> None:
+    """Refuse a branch label that couldn't be asked for.
+
+    :raises DraftError: Says why.
+    """
+    if not LABEL.fullmatch(label) or label in SYMBOLS or label.lstrip("-").isdigit():
+        raise DraftError(
+            f"The branch label {label!r} can't be used: it has no space, '@', ':' or"
+            " '+', and is no number and no symbol such as 'head'."
+        )
 
 
 def docstring(message: str) -> str:
@@ -141,6 +176,19 @@ def docstring(message: str) -> str:
         lambda m: f"\\u{ord(m.group()):04x}",
         text,
     )
+
+
+def check_place(path: Path, folders: t.Iterable[str]) -> None:
+    """Refuse a file outside of the configured folders.
+
+    :raises DraftError: Names it.
+    """
+    place = path.resolve()
+    if not any(place.is_relative_to(Path(folder).resolve()) for folder in folders):
+        raise DraftError(
+            f"{place} lies outside of the configured folders.",
+            fix="Correct 'file_template' in ALEMBIC, or the hook that names revisions.",
+        )
 
 
 def check_written(path: Path, revision_id: str, message: str) -> None:

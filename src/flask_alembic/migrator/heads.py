@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import typing as t
+
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from .. import dialects
+from ..results import Database
 from ..results import Status
 from ..settings import Settings
-from .databases import Target
 from .history import History
+
+
+class UnreadableError(Exception):
+    """The version table is there, but can't be read.
+
+    :param cause: What the driver said.
+    """
+
+    def __init__(self, cause: DBAPIError) -> None:
+        self.cause = cause
+        super().__init__(str(cause))
 
 
 def applied_heads(connection: sa.Connection, settings: Settings) -> tuple[str, ...]:
@@ -16,29 +31,44 @@ def applied_heads(connection: sa.Connection, settings: Settings) -> tuple[str, .
 
     One SELECT in the usual case. Inside a transaction the table is looked for first:
     on PostgreSQL a failing statement would end the caller's work.
+
+    :raises UnreadableError: There is one, but it can't be read.
     """
     name, schema = settings.version_table, settings.version_table_schema
     ids: sa.ColumnClause[str] = sa.column("version_num")
     rows = sa.select(ids).select_from(sa.table(name, schema=schema))
-    if connection.in_transaction() and not _has_table(connection, name, schema):
+    inside = connection.in_transaction()
+    if inside and not _has_table(connection, name, schema):
         return ()
     try:
-        found = connection.execute(rows).scalars().all()
-    except DBAPIError:
+        with _surviving(connection) if inside else contextlib.nullcontext():
+            found = connection.execute(rows).scalars().all()
+    except DBAPIError as e:
         if connection.invalidated:
             raise
+        if inside:
+            raise UnreadableError(e) from e
         connection.rollback()
-        if _has_table(connection, name, schema):
-            raise
+        there = _has_table(connection, name, schema)
+        connection.rollback()
+        if there:
+            raise UnreadableError(e) from e
         return ()
     return tuple(sorted(str(value) for value in found))
+
+
+def _surviving(connection: sa.Connection) -> t.ContextManager[t.Any]:
+    """Let the caller's transaction go on after an error in the block."""
+    if dialects.support(connection.dialect).error_ends_transaction:
+        return connection.begin_nested()
+    return contextlib.nullcontext()
 
 
 def _has_table(connection: sa.Connection, name: str, schema: str | None) -> bool:
     return sa.inspect(connection).has_table(name, schema=schema)
 
 
-def judge(target: Target, applied: tuple[str, ...], history: History) -> Status:
+def judge(database: Database, applied: tuple[str, ...], history: History) -> Status:
     """Compare what is applied with what the code has."""
     unknown = history.unknown(applied)
     known = tuple(id_ for id_ in applied if id_ not in unknown)
@@ -47,7 +77,7 @@ def judge(target: Target, applied: tuple[str, ...], history: History) -> Status:
     if history.overlapping(known):
         rows = ", ".join(history.overlapping(known))
         state, note = "unknown", f"rows of the version table overlap: {rows}"
-    elif unknown and not any(history.describe(id_).children for id_ in known):
+    elif unknown and not any(_is_followed(history, id_) for id_ in known):
         state = "ahead"
         note = (
             f"presumed: {', '.join(unknown)} isn't in this code, which has nothing that"
@@ -61,7 +91,7 @@ def judge(target: Target, applied: tuple[str, ...], history: History) -> Status:
     elif not pending:
         state = "current"
     return Status(
-        database=target.describe(),
+        database=database,
         state=state,  # type: ignore[arg-type]  # one of the literals above
         current=applied,
         heads=tuple(history.heads),
@@ -71,11 +101,17 @@ def judge(target: Target, applied: tuple[str, ...], history: History) -> Status:
     )
 
 
-def unreadable(target: Target, error: DBAPIError, history: History) -> Status:
+def _is_followed(history: History, id_: str) -> bool:
+    """Whether the code has something that comes after a revision."""
+    entry = history.describe(id_)
+    return bool(entry.children or entry.dependents)
+
+
+def unreadable(database: Database, error: DBAPIError, history: History) -> Status:
     """The status of a database whose version table can't be read."""
     reason = str(error.orig).strip().split("\n", 1)[0]
     return Status(
-        database=target.describe(),
+        database=database,
         state="unknown",
         current=(),
         heads=tuple(history.heads),

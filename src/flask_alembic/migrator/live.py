@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import typing as t
 
 import sqlalchemy as sa
 from flask import current_app
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError
 
 from .. import settings as settings_room
+from ..errors import DatabaseError
 from ..errors import HistoryError
 from ..errors import SetupError
 from ..settings import Settings
 from . import databases
 from .databases import Metadata
 from .databases import Shared
-from .databases import Source
 from .databases import Target
 from .history import History
 from .watch import HistoryCache
@@ -30,15 +32,26 @@ if t.TYPE_CHECKING:
     from .execute import StepContext
 
 
+class Owner(t.Protocol):
+    """The extension, as far as the core asks it: what may be overridden."""
+
+    metadatas: dict[str, Metadata]
+    engines: dict[str, t.Any]
+
+    def run_migrations(self, fn: t.Any, **kwargs: t.Any) -> object: ...
+
+    def rev_id(self) -> str: ...
+
+    def load_config(self) -> Config | None: ...
+
+    def context_options(self) -> t.Mapping[str, t.Any]: ...
+
+
 class AppState:
     """What is kept of one application between its contexts: the index of its files."""
 
     def __init__(self) -> None:
         self._caches: dict[tuple[t.Any, ...], HistoryCache] = {}
-
-    def settings(self) -> Settings:
-        """Read the current application's configuration, as it is now."""
-        return settings_room.read(current_app.config, current_app.root_path)
 
     def history(self, settings: Settings, *, fresh: bool = False) -> History:
         """The revision files, as they are now."""
@@ -57,27 +70,28 @@ class Live:
 
     The attributes may be set to None, to have that object made anew.
 
-    :param given_metadatas: What the extension was made with.
-    :param given_engines: Likewise.
+    :param owner: The extension.
     :param shared: Whose connections are used instead of new ones.
     :param stand_ins: Engines that take the place of asynchronous ones.
+    :param config: Alembic's configuration, where it doesn't come from Flask.
     """
 
     def __init__(
         self,
+        owner: Owner,
         state: AppState,
-        given_metadatas: t.Mapping[str, Metadata],
-        given_engines: t.Mapping[str, Source],
         *,
         shared: Shared | None = None,
         stand_ins: t.Mapping[str, sa.Engine] | None = None,
+        config: Config | None = None,
     ) -> None:
+        self.owner = owner
         self._state = state
-        self._given = (given_metadatas, given_engines)
         self._shared = shared
         self._stand_ins = stand_ins
         self._script_history: History | None = None
-        self.config: Config | None = None
+        self.given_config = owner.load_config() if config is None else config
+        self.config: Config | None = self.given_config
         self.script: ScriptDirectory | None = None
         self.env: EnvironmentContext | None = None
         self._contexts: dict[str, StepContext] | None = None
@@ -87,8 +101,15 @@ class Live:
 
     @property
     def settings(self) -> Settings:
-        """The application's configuration."""
-        return self._state.settings()
+        """The application's configuration, as it is now."""
+        if self.given_config is not None:
+            from .configured import settings_of
+
+            return settings_of(
+                self.given_config, current_app.config, self.owner.context_options()
+            )
+        settings = settings_room.read(current_app.config, current_app.root_path)
+        return dataclasses.replace(settings, context=self.owner.context_options())
 
     def history(self, *, fresh: bool = False) -> History:
         """The revision files, as they are now.
@@ -102,6 +123,11 @@ class Live:
                 fix="'flask db mkdir' makes it; ALEMBIC['script_location'] names another.",
             )
         return self._state.history(settings, fresh=fresh)
+
+    @property
+    def scripted(self) -> bool:
+        """Whether an env.py is the environment."""
+        return self.given_config is not None and self.settings.env_py is not None
 
     @property
     def contexts(self) -> dict[str, StepContext] | None:
@@ -119,7 +145,9 @@ class Live:
     def targets(self) -> dict[str, Target]:
         """The databases that are migrated: name -> target."""
         if self.engines is None or self.metadatas is None:
-            found = databases.resolve(*self._given, self.settings)
+            found = databases.resolve(
+                self.owner.metadatas, self.owner.engines, self.settings
+            )
             self.engines = {name: target.source for name, target in found.items()}
             self.metadatas = {name: target.metadata for name, target in found.items()}
         sources = {**self.engines, **(self._stand_ins or {})}
@@ -129,11 +157,16 @@ class Live:
         }
 
     @property
+    def session(self) -> databases.AnySession | None:
+        """The application's session, if it is shared by configuration."""
+        if self._shared is None and self._stand_ins is None and self.settings.session:
+            return databases.application_session()
+        return None
+
+    @property
     def shared(self) -> Shared | None:
         """Whose connections are used instead of new ones."""
-        if self._shared is None and self.settings.session and self._stand_ins is None:
-            return databases.application_session()
-        return self._shared
+        return self.session if self._shared is None else self._shared
 
     @contextlib.contextmanager
     def reading(self, target: Target) -> t.Iterator[sa.Connection]:
@@ -154,10 +187,8 @@ class Live:
             with connect(target) as connection:
                 yield connection
             return
-        began = not borrowed.in_transaction()
-        yield borrowed
-        if began and borrowed.in_transaction():
-            borrowed.rollback()
+        with leaving_no_transaction(borrowed):
+            yield borrowed
 
     # -- Alembic's objects -------------------------------------------------------------
 
@@ -166,7 +197,7 @@ class Live:
         if self.config is None:
             from .bridge import make_config
 
-            self.config = make_config(self.settings, self._names())
+            self.config = self.given_config or make_config(self.settings, self._names())
         return self.config
 
     def _names(self) -> list[str]:
@@ -174,7 +205,7 @@ class Live:
         try:
             return list(self.targets())
         except SetupError:
-            return list(self._given[0])
+            return list(self.owner.metadatas)
 
     def get_script(self) -> ScriptDirectory:
         """Alembic's script directory, on the files as they are now."""
@@ -182,8 +213,15 @@ class Live:
         if self.script is None or self._script_history is not history:
             from .folder import script_directory
 
-            self.script = script_directory(self.get_config(), self.history)
+            self.script = script_directory(
+                self.get_config(),
+                self.settings,
+                self.history,
+                quiet=self.given_config is None,
+            )
             self._script_history = history
+            if self.env is not None:
+                self.env.script = self.script
         return self.script
 
     def get_env(self) -> EnvironmentContext:
@@ -198,27 +236,34 @@ class Live:
 
         return EnvironmentContext(self.get_config(), self.get_script())
 
-    def get_contexts(self) -> dict[str, StepContext]:
+    def get_contexts(
+        self, names: t.Collection[str] | None = None
+    ) -> dict[str, StepContext]:
         """A connected migration context for each database.
 
         One whose connection was closed is made anew.
+
+        :param names: Connect to these only.
         """
         from .connect import open_context
 
         targets = self.targets()
-        self._refuse_async(targets)
-        contexts = self.contexts if self.contexts is not None else {}
-        self.contexts = contexts
-        for name, target in targets.items():
+        chosen = databases.select(targets, names)
+        self._refuse_async(chosen)
+        contexts = self._contexts if self._contexts is not None else {}
+        self._contexts = contexts
+        for name, target in chosen.items():
             known = contexts.get(name)
             if known is None or known.live.closed or known.live.invalidated:
                 contexts[name] = open_context(self, target, list(targets))
                 self.ops = None
-        return contexts
+        if names is None:
+            return contexts
+        return {name: contexts[name] for name in chosen}
 
     def _refuse_async(self, targets: t.Mapping[str, Target]) -> None:
         for name, target in targets.items():
-            if target.is_async:
+            if target.is_async and self.shared is None:
                 raise SetupError(
                     f"The database {name!r} has an asynchronous engine, whose connections"
                     " live in an event loop: there is no migration context outside of"
@@ -245,19 +290,46 @@ class Live:
         :param exc: The error that the application context ends with.
         """
         contexts, self._contexts, self.ops = self._contexts, None, None
+        errors: list[SQLAlchemyError | DatabaseError] = []
         for context in (contexts or {}).values():
-            if context.setup.callers or context.live.closed:
-                continue
-            connection = context.live
             try:
-                if exc is None and connection.in_transaction():
-                    connection.commit()
-                context.setup.restore()
-            except SQLAlchemyError:
-                # The server went away: nothing is left to give back.
-                connection.invalidate()
-            finally:
-                connection.close()
+                _give_back(context, keep=exc is None)
+            except (SQLAlchemyError, DatabaseError) as e:
+                errors.append(e)
+        if errors and exc is None:
+            raise errors[0]
+
+
+def _give_back(context: StepContext, *, keep: bool) -> None:
+    """End live use of a connection.
+
+    :param keep: Commit what was done on it.
+    """
+    connection = context.live
+    if context.setup.callers or connection.closed:
+        context.setup.restore()
+        return
+    try:
+        if keep and connection.in_transaction() and not connection.invalidated:
+            connection.commit()
+        context.setup.restore()
+    except DBAPIError as e:
+        connection.invalidate()
+        if not e.connection_invalidated:
+            raise
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def leaving_no_transaction(connection: sa.Connection) -> t.Iterator[None]:
+    """End what reading began, and only that."""
+    began = not connection.in_transaction()
+    try:
+        yield
+    finally:
+        if began and not connection.closed and connection.in_transaction():
+            connection.rollback()
 
 
 def connect(target: Target) -> sa.Connection:

@@ -10,16 +10,16 @@ from alembic.runtime.environment import EnvironmentContext
 
 from ..dialects.base import ConnectionSetup
 from ..errors import TargetError
-from . import revisions
 from .bridge import resolving
 from .bridge import write_sql_verbatim
 from .connect import context_options
 from .connect import is_fallback
 from .databases import Target
 from .execute import MigrationFn
-from .execute import operating
 from .execute import StepContext
 from .live import Live
+from .runs import Run
+from .targets import Target as RevisionTarget
 
 
 class OfflineContext(StepContext):
@@ -27,28 +27,52 @@ class OfflineContext(StepContext):
 
     def prepare_version_table(self) -> None:
         """Leave it to the first step, so that it stands inside the transaction."""
+        if self.purge:
+            self._create_version_table()
+            self.impl._exec(self._version.delete())
+
+    def _create_version_table(self) -> None:
+        self.impl._exec(sa.schema.CreateTable(self._version, if_not_exists=True))
 
     def announce(self, step: t.Any) -> None:
         """Say which revision the statements belong to."""
-        if not self.applied:
-            table = sa.schema.CreateTable(self._version, if_not_exists=True)
-            self.impl._exec(table)
+        if not (self.applied or self.purge):
+            self._create_version_table()
         self.impl.static_output(f"-- Running {step.short_log}")
 
 
-def split_range(target: str, *, start_at_base: bool) -> tuple[str, str]:
+def split_range(
+    target: RevisionTarget, *, start_at_base: bool
+) -> tuple[str, RevisionTarget]:
     """Read ``start:end``; without a start, base.
 
     :param start_at_base: Whether a start may be left out.
     :raises TargetError: It can't.
     """
-    start, colon, end = target.rpartition(":")
-    if not colon and not start_at_base:
+    if isinstance(target, str) and ":" in target:
+        start, _, end = target.partition(":")
+        return start or "base", end or "heads"
+    if not start_at_base:
         raise TargetError(
             f"An offline downgrade to {target!r} must say where it starts.",
             fix="Write it as START:END, such as 'head:base'.",
         )
-    return start or "base", end or "heads"
+    return "base", target
+
+
+def starting_ids(live: Live, start: str) -> tuple[str, ...]:
+    """Find the revisions where a script starts; none for base.
+
+    :param start: Names of revisions, separated by commas.
+    """
+    scripts = live.get_script()
+    with resolving():
+        return tuple(
+            found.revision
+            for name in start.split(",")
+            for found in scripts.get_revisions(name.strip())
+            if found is not None
+        )
 
 
 def script(
@@ -57,31 +81,29 @@ def script(
     names: t.Sequence[str],
     *,
     start: str,
-    plan: t.Callable[[StepContext, tuple[str, ...]], t.Iterable[t.Any]],
+    plan: MigrationFn,
+    purge: bool = False,
 ) -> str:
     """Write one database's script.
 
     :param start: Where the database is; ids separated by commas, or "base".
-    :param plan: Context and starting ids -> Alembic steps.
+    :param plan: Starting ids and context -> Alembic steps.
     """
     buffer = io.StringIO()
     settings, scripts = live.settings, live.get_script()
-    with resolving():
-        heads = tuple(
-            found.revision
-            for name in start.split(",")
-            for found in scripts.get_revisions(name.strip())
-            if found is not None
-        )
+    heads = starting_ids(live, start)
     dialect = target.engine.dialect
     env = EnvironmentContext(live.get_config(), scripts, as_sql=True)
+    options = context_options(live, target, names)
+    # A script is text, whatever the encoding of a file would be.
+    options.pop("output_encoding", None)
     env.configure(
         dialect_name=target.dialect.offline_name(dialect),
         # With a named style no '%' has to be doubled.
         dialect_opts={"paramstyle": "named"},
         starting_rev=heads,  # type: ignore[arg-type]  # Alembic reads several as well
         output_buffer=buffer,
-        **context_options(live, target, names),
+        **options,
     )
     context = OfflineContext.adopt(
         env.get_context(),
@@ -91,6 +113,7 @@ def script(
         several=len(names) > 1,
         fallback=is_fallback(target, names),
     )
+    context.run = Run("offline", purge=purge)
     write_sql_verbatim(context)
     guard = target.dialect.guard(
         dialect,
@@ -98,19 +121,18 @@ def script(
         schema=settings.version_table_schema,
         heads=heads,
     )
-    _write(context, guard, lambda heads, ctx: plan(ctx, heads))
+    # Whatever the table holds is what a purge is for.
+    _write(context, None if purge else guard, plan)
     return buffer.getvalue()
 
 
 def _write(context: OfflineContext, guard: str | None, fn: MigrationFn) -> None:
-    context.plan(fn, context.part, purge=False)
-    revisions.load(
-        step.revision for step in context.planned if hasattr(step, "revision")
-    )
+    context.plan(fn, context.part, context.run)
+    context.load()
     if guard and context.planned:
         context.impl.static_output(f"-- guard\n{guard};")
     kwargs = {"engine_name": context.target.name} if context.several else {}
-    with operating(context), context.begin_transaction():
+    with context.begin_transaction():
         if guard and context.planned and context.target.dialect.error_ends_transaction:
             # psql goes on after an error outside of a transaction, not inside of one.
             context.impl.static_output(f"{guard};")

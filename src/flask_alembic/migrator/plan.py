@@ -6,20 +6,20 @@ import typing as t
 
 from alembic.script import ScriptDirectory
 
+from ..results import Database
 from ..results import Plan
-from .bridge import find_steps
 from .bridge import PlannedHeads
 from .bridge import resolving
-from .databases import Target
 from .execute import check_rows
 from .execute import describe_step
 from .history import History
+from .steps import find_steps
 
 
 def plan_of(
     script: ScriptDirectory,
     history: History,
-    database: Target,
+    database: Database,
     heads: tuple[str, ...],
     goal: t.Any,
     *,
@@ -38,7 +38,7 @@ def plan_of(
     for step in steps:
         after.update_to_step(step)
     return Plan(
-        database=database.describe(),
+        database=database,
         current=heads,
         target=tuple(sorted(after.heads)),
         steps=tuple(describe_step(step) for step in steps),

@@ -8,8 +8,8 @@ import typing as t
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
+from ..dialects.base import identifier
 from ..dialects.base import run_raw
-from ..dialects.sqlite_grammar import identifier
 from ..dialects.sqlite_schema import broken
 from ..dialects.sqlite_schema import broken_views
 from ..dialects.sqlite_schema import index_statement
@@ -49,7 +49,13 @@ class Rebuild:
         assert stored is not None
         dialect = self.connection.dialect
         text = RebuiltText(
-            self.batch, stored, dialect, existing, gone, self.impl.dropped
+            self.batch,
+            stored,
+            dialect,
+            existing,
+            gone,
+            self.impl.dropped,
+            self.impl.retyped,
         )
         self.sql = text.sql()
         new = TableText.parse(self.sql)

@@ -7,8 +7,12 @@ import typing as t
 
 import sqlalchemy as sa
 
+from ..dialects.sqlite_columns import ColumnUse
 from ..dialects.sqlite_grammar import Clause
+from ..dialects.sqlite_grammar import name_of as name_in
+from ..dialects.sqlite_grammar import Reader
 from ..dialects.sqlite_grammar import same_words
+from ..dialects.sqlite_grammar import tokens
 from ..dialects.sqlite_text import TableText
 from ..errors import MigrationError
 
@@ -45,14 +49,18 @@ class ConstraintChanges:
 
     :param batch: Alembic's ``ApplyBatchImpl``, after it made the new table.
     :param compiler: The dialect's compiler of DDL.
+    :param use: Asks which of the old columns an expression needs.
     :param gone: Names of the dropped columns, in lower case.
     :param dropped: Names of dropped constraints that are typed in a column.
+    :param retyped: Key of a column that gets another type -> its type before, if known.
     """
 
     batch: t.Any
     compiler: t.Any
+    use: ColumnUse
     gone: frozenset[str]
     dropped: frozenset[str]
+    retyped: t.Mapping[str, t.Any]
 
     def edit(self, text: TableText) -> None:
         """Change the constraints of a table's text, but for its primary key."""
@@ -83,10 +91,34 @@ class ConstraintChanges:
                 added.append(written)
 
     def is_gone(self, clause: Clause) -> bool:
-        """Whether a constraint goes because one of its columns does."""
-        return clause.kind in ("UNIQUE", "FOREIGN", "CHECK") and bool(
+        """Whether a constraint goes because one of its columns, or its type, does."""
+        if clause.kind == "CHECK":
+            return self._is_of_old_type(clause) or self.use.in_check(
+                clause.text, self.gone
+            )
+        return clause.kind in ("UNIQUE", "FOREIGN") and bool(
             self.gone & set(clause.columns)
         )
+
+    def _is_of_old_type(self, clause: Clause) -> bool:
+        """Whether an Enum or a Boolean that the column isn't any more has made a check.
+
+        Nobody can drop it, since it has no name.
+        """
+        listed = None if clause.name else _listed_column(clause.text)
+        return listed is not None and any(
+            self.batch.columns[key].name.lower() == listed
+            for key, was in self.retyped.items()
+            if key in self.batch.columns and self._loses_its_check(key, was)
+        )
+
+    def _loses_its_check(self, key: str, was: t.Any) -> bool:
+        before = self.batch.table.columns.get(key)
+        if was is None and before is not None:
+            was = before.type
+        types = [_undecorated(was), _undecorated(self.batch.columns[key].type)]
+        checked = any(isinstance(type_, sa.types.SchemaType) for type_ in types)
+        return checked and repr(types[0]) != repr(types[1])
 
     def _is_kept(self, constraint: sa.Constraint) -> bool:
         if getattr(constraint, "_type_bound", False):
@@ -170,8 +202,15 @@ class ConstraintChanges:
                 for _, clause in text.all_clauses()
                 if clause.kind == "CHECK" and clause.name is None
                 for new in restated
-                if set(new.columns) & set(clause.columns)
+                if self._share_column(new, clause)
             ]
+        )
+
+    def _share_column(self, one: Clause, other: Clause) -> bool:
+        return any(
+            self.use.in_check(one.text, {name})
+            and self.use.in_check(other.text, {name})
+            for name in set(one.columns) & set(other.columns)
         )
 
     def _is_there(
@@ -185,6 +224,25 @@ class ConstraintChanges:
             clause.named(name) if name else same_words(clause.text, written)
             for _, clause in text.all_clauses()
         )
+
+
+def _listed_column(check: str) -> str | None:
+    """The column of a check that is ``column IN (…)`` and no more, in lower case."""
+    outer = Reader(tokens(check))
+    while outer.sign != "(":
+        outer.take()
+    reader = Reader(outer.take_group())
+    name = name_in(reader.take()).lower()
+    if not reader.take_word("IN") or reader.sign != "(":
+        return None
+    reader.take_group()
+    return name if reader.done else None
+
+
+def _undecorated(type_: t.Any) -> t.Any:
+    type_ = sa.types.to_instance(type_)
+    decorated = isinstance(type_, sa.types.TypeDecorator)
+    return type_.impl_instance if decorated else type_
 
 
 def _repeats(constraint: sa.Constraint, others: t.Iterable[sa.Constraint]) -> bool:

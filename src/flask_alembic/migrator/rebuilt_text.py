@@ -1,7 +1,7 @@
 """From Alembic's table before and after a batch to the edited CREATE TABLE text.
 
 Alembic decides what changes; what doesn't stays as it was typed. Knows
-``ApplyBatchImpl`` by its attributes only and runs nothing.
+``ApplyBatchImpl`` by its attributes only and changes nothing in the database.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.type_api import TypeEngine
 
+from ..dialects.base import identifier
 from ..dialects.sqlite_grammar import CannotEdit
 from ..dialects.sqlite_grammar import Clause
-from ..dialects.sqlite_grammar import identifier
 from ..dialects.sqlite_grammar import same_words
 from ..dialects.sqlite_schema import StoredTable
 from ..dialects.sqlite_text import cast_to_strict
@@ -37,6 +37,7 @@ class RebuiltText:
     :param existing: Keys of the columns that were there before.
     :param gone: Names of the dropped columns, in lower case.
     :param dropped: Names of dropped constraints that are typed in a column.
+    :param retyped: Key of a column that gets another type -> its type before, if known.
     """
 
     batch: t.Any
@@ -44,7 +45,8 @@ class RebuiltText:
     dialect: sa.Dialect
     existing: frozenset[str]
     gone: frozenset[str]
-    dropped: frozenset[str] = frozenset()
+    dropped: frozenset[str]
+    retyped: t.Mapping[str, t.Any]
 
     def sql(self) -> str:
         """The CREATE TABLE statement of the temporary table."""
@@ -58,6 +60,7 @@ class RebuiltText:
                 f"The definition of table {self.stored.name!r} can't be edited: {error}.",
                 fix="Describe the table with copy_from, or change it with op.execute().",
             ) from error
+        old.unqualify()
         if not self.batch.reflected:
             return self._graft(old).render(name)
         self._edit_columns(old)
@@ -71,7 +74,14 @@ class RebuiltText:
 
     @property
     def _constraints(self) -> ConstraintChanges:
-        return ConstraintChanges(self.batch, self._compiler, self.gone, self.dropped)
+        return ConstraintChanges(
+            self.batch,
+            self._compiler,
+            self.stored.use,
+            self.gone,
+            self.dropped,
+            self.retyped,
+        )
 
     @property
     def _compiler(self) -> t.Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import typing as t
 from contextvars import ContextVar
 
+from ..errors import MigrationError
 from ..results import Database
 from ..results import DatabaseResult
 from ..results import Event
@@ -15,6 +17,8 @@ from ..results import Outcome
 from ..results import Report
 from ..results import Step
 from ..results import StepResult
+
+logger = logging.getLogger(__name__)
 
 Listener: t.TypeAlias = t.Callable[[Event], object]
 
@@ -39,6 +43,7 @@ class DatabaseRun:
     :param heads: What is applied, as far as it can't be undone any more.
     :param kept: How many of the results can't be undone any more.
     :param touched: A failed step left statements behind.
+    :param purged: The version table was emptied first.
     """
 
     database: Database
@@ -48,6 +53,7 @@ class DatabaseRun:
     warnings: list[str] = dataclasses.field(default_factory=list)
     kept: int = 0
     touched: bool = False
+    purged: bool = False
     error: str | None = None
 
     def emit(self, kind: EventKind, number: int = 0, **values: t.Any) -> None:
@@ -56,7 +62,11 @@ class DatabaseRun:
             kind, self.database, number=number, total=len(self.steps), **values
         )
         for callback in _listeners.get():
-            callback(event)
+            try:
+                callback(event)
+            except Exception:
+                # Whoever only watches can't be the reason for a rollback.
+                logger.exception("A listener failed at %s.", kind)
 
     def keep(self, heads: t.Iterable[str]) -> None:
         """Note that a commit made everything so far last."""
@@ -78,7 +88,7 @@ class DatabaseRun:
         kept = any(result.state == "done" for result in self.results[: self.kept])
         complete = self.kept == len(self.steps)
         if complete and self.error is None:
-            return "done" if self.steps else "unchanged"
+            return "done" if self.steps or self.purged else "unchanged"
         if kept or self.touched:
             return "partial"
         if self.results:
@@ -103,6 +113,9 @@ class Run:
     :param command: The method that was called.
     :param writes: Whether it is meant to change databases.
     :param names: The databases it is for; None for all.
+    :param purge: Start as if the version table were empty.
+    :param checks: Refuse a version table that no plan can start from.
+    :param options: What else a script that is the environment may ask for.
     """
 
     def __init__(
@@ -112,11 +125,15 @@ class Run:
         writes: bool = True,
         names: t.Collection[str] | None = None,
         purge: bool = False,
+        checks: bool = True,
+        options: t.Mapping[str, t.Any] | None = None,
     ) -> None:
         self.command = command
         self.writes = writes
         self.names = names
         self.purge = purge
+        self.checks = checks
+        self.options = dict(options or {})
         self.databases: dict[str, DatabaseRun] = {}
 
     def start(self, database: Database) -> DatabaseRun:
@@ -129,7 +146,7 @@ class Run:
         return Report(
             command=self.command,
             ok=error is None,
-            exit_code=0 if error is None else getattr(error, "exit_code", 1),
+            exit_code=_exit_code(error),
             databases=tuple(
                 self.databases[name].result() for name in sorted(self.databases)
             ),
@@ -157,8 +174,14 @@ def current_run() -> Run:
     return _current.get() or Run("run_migrations")
 
 
+def _exit_code(error: BaseException | None) -> int:
+    if error is None:
+        return 0
+    return error.exit_code if isinstance(error, MigrationError) else 1
+
+
 def first_line(error: BaseException) -> str:
     """Type and first line of an exception; a refusal speaks for itself."""
     text = str(error).strip().split("\n", 1)[0]
-    own = hasattr(error, "fix")
+    own = isinstance(error, MigrationError)
     return text if own and text else f"{type(error).__name__}: {text}".rstrip(": ")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from ..errors import TargetError
-
-MIN_PREFIX = 4
-"""How many digits make a prefix; fewer are a count."""
+from ..settings import MIN_PREFIX
 
 
 class HasRevision(t.Protocol):
@@ -56,6 +54,13 @@ def _name(text: str, ids: t.Collection[str], counts: bool) -> str:
         if len(matches) == 1:
             return matches[0]
     return f"{int(text):+d}"
+
+
+def texts(value: str | t.Iterable[str] | None) -> tuple[str, ...]:
+    """Make a tuple of what may be nothing, one text or several."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def is_count(text: str) -> bool:

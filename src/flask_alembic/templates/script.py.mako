@@ -14,7 +14,7 @@ def functions(names):
     return found
 %>\
 <%
-databases = [n for n in (config.get_main_option("databases") or "").split(", ") if n]
+databases = config.attributes.get("databases", ())
 words = functions(databases)
 %>\
 """${message}

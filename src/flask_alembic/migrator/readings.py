@@ -1,0 +1,202 @@
+"""The public methods that look: at the files, the databases, the models."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..errors import TargetError
+from ..results import Draft
+from ..results import LogEntry
+from ..results import Plan
+from ..results import Status
+from . import heads as heads_room
+from . import targets
+from .environments import Applied
+from .environments import environment_of
+from .environments import Names
+from .environments import Visitor
+from .history import History
+from .live import Live
+from .targets import Target
+
+if t.TYPE_CHECKING:
+    from alembic.operations import MigrationScript
+    from alembic.script import Script
+
+
+class Readings:
+    """The methods that change nothing."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._environment = environment_of(live)
+
+    def _history(self, *, fresh: bool = False) -> History:
+        """The files, which must fit together."""
+        history = self._live.history(fresh=fresh)
+        history.check()
+        return history
+
+    def _applied(self, names: Names) -> list[Applied]:
+        """What is applied; a version table that can't be read is an error."""
+        found = self._environment.applied(names)
+        for item in found:
+            if item.error is not None:
+                item.error.add_note(
+                    f"while reading the database {item.database.name!r}"
+                )
+                raise item.error
+        return found
+
+    def _named(self, target: Target) -> list[str]:
+        """Write a target as Alembic reads it; digits are an id."""
+        return targets.names(target, self._live.history().entries)
+
+    def _goal(self, target: Target) -> list[str]:
+        """Write a target as Alembic reads it; digits may be a count.
+
+        Not with an Alembic configuration of the caller's: there a count has a sign.
+        """
+        ids = self._live.history().entries
+        return targets.names(target, ids, counts=self._live.given_config is None)
+
+    def _downwards(self, target: Target) -> str:
+        wanted = self._goal(target)
+        if len(wanted) > 1:
+            raise TargetError(
+                f"A downgrade goes to one revision, not to {', '.join(wanted)}."
+            )
+        if wanted[0].startswith("+"):
+            raise TargetError(
+                f"A downgrade can't go {wanted[0]} revisions.",
+                fix=f"Go down with -{wanted[0][1:]}.",
+            )
+        return wanted[0]
+
+    def status(self, names: Names = None) -> tuple[Status, ...]:
+        """Tell how far each database is."""
+        history = self._history()
+        return tuple(
+            heads_room.judge(item.database, item.heads, history)
+            if item.error is None
+            else heads_room.unreadable(item.database, item.error, history)
+            for item in self._environment.applied(names)
+        )
+
+    def current(self, names: Names = None) -> tuple[Script, ...]:
+        """Find the scripts of what is applied, in any of the databases."""
+        applied: dict[str, None] = {}
+        for item in self._applied(names):
+            applied.update(dict.fromkeys(item.heads))
+        return self._scripts(tuple(applied))
+
+    def _scripts(self, ids: t.Any) -> tuple[Script, ...]:
+        from .bridge import resolving
+
+        self._history()
+        with resolving():
+            found = self._live.get_script().get_revisions(ids)
+        return tuple(script for script in found if script is not None)
+
+    def heads(self, resolve_dependencies: bool) -> tuple[Script, ...]:
+        """Find the scripts that nothing follows."""
+        history = self._live.history()
+        ids = history.effective_heads if resolve_dependencies else history.heads
+        return self._scripts(tuple(ids))
+
+    def branches(self) -> list[Script]:
+        """Find the scripts that several follow."""
+        return [
+            script for script in self.log("base", "heads") if script.is_branch_point
+        ]
+
+    def log(self, start: Target, end: Target) -> list[Script]:
+        """Walk the history, newest first."""
+        from .bridge import resolving
+        from .steps import in_range
+
+        self._history()
+        ends = [
+            [script.revision for script in self.current()]
+            if target == "current"
+            else self._named(target)
+            for target in (start, end)
+        ]
+        with resolving(), in_range(end if start == "base" else start):
+            return list(self._live.get_script().walk_revisions(*t.cast(t.Any, ends)))
+
+    def describe(
+        self, revisions: Target, resolve_dependencies: bool
+    ) -> tuple[LogEntry, ...]:
+        """Describe revisions from the index; Alembic is asked for what isn't an id."""
+        history = self._history()
+        if revisions == "heads":
+            ids = tuple(
+                sorted(history.effective_heads)
+                if resolve_dependencies
+                else history.heads
+            )
+        else:
+            ids = tuple(targets.names(revisions, history.entries))
+            if not all(id_ in history.entries for id_ in ids):
+                ids = tuple(script.revision for script in self._scripts(ids))
+        return tuple(history.describe(id_) for id_ in ids)
+
+    def needs_upgrade(self) -> bool:
+        """Whether some database isn't at the heads."""
+        history = self._history()
+        return any(not history.at_head(item.heads) for item in self._applied(None))
+
+    def visit(self, fn: Visitor, names: Names) -> None:
+        """Show the caller each database's heads and migration context."""
+        self._environment.visit(fn, names)
+
+    def plan(
+        self, target: Target | None, names: Names, direction: str
+    ) -> tuple[Plan, ...]:
+        """Tell what a command would do, without doing it."""
+        history = self._history(fresh=True)
+        upwards = direction == "upgrade"
+        if target is None:
+            target = "heads" if upwards else -1
+        return tuple(
+            Plan(item.database, item.heads, item.heads, ())
+            if upwards and target == "heads" and history.at_head(item.heads)
+            else self._plan(item, history, target, upwards=upwards)
+            for item in self._applied(names)
+        )
+
+    def _plan(
+        self, item: Applied, history: History, target: Target, *, upwards: bool
+    ) -> Plan:
+        from .plan import plan_of
+
+        goal = one(self._goal(target)) if upwards else self._downwards(target)
+        script = self._live.get_script()
+        return plan_of(
+            script, history, item.database, item.heads, goal, downwards=not upwards
+        )
+
+    def compare_metadata(self) -> list[t.Any]:
+        """Give Alembic's raw differences, of all databases."""
+        script = self.produce_migrations()
+        return [diff for ops in script.upgrade_ops_list for diff in ops.as_diffs()]
+
+    def produce_migrations(self) -> MigrationScript:
+        """Give Alembic's raw comparison."""
+        from . import draft
+
+        return draft.raw(self._environment)
+
+    def diff(self, names: Names) -> Draft:
+        """Compare as a new revision would, and write nothing."""
+        from . import draft
+
+        self._history()
+        found, visited = draft.compare(self._live, self._environment, names)
+        return Draft(path=None, operations=draft.operations(found, visited))
+
+
+def one(wanted: list[str]) -> t.Any:
+    """Alembic takes a list of ids, but a count only by itself."""
+    return wanted[0] if len(wanted) == 1 else wanted

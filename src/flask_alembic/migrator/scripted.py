@@ -1,0 +1,269 @@
+"""The scripted environment: an env.py, run as it is, through our executor.
+
+``context.configure()`` is wrapped on the environment's instance; what env.py then has is
+a context of ours, and ``context.run_migrations()`` is the executor's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+import sqlalchemy as sa
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.pool import NullPool
+
+from .. import dialects
+from ..dialects.base import ConnectionSetup
+from . import databases
+from .batch import use_keeping_impl
+from .bridge import proxied
+from .bridge import write_sql_verbatim
+from .databases import Target
+from .environments import Applied
+from .environments import Names
+from .environments import Visitor
+from .execute import StepContext
+from .live import Live
+from .offline import OfflineContext
+from .runs import first_line
+from .runs import Run
+from .scripted_logging import keeping_loggers
+
+logger = logging.getLogger(__name__)
+
+WRITING = frozenset(["upgrade", "downgrade", "stamp"])
+
+
+class Scripted:
+    """Databases as an env.py connects to them."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def applied(self, names: Names) -> list[Applied]:
+        """Read the version tables that env.py configures."""
+        found: list[Applied] = []
+
+        def look(heads: tuple[str, ...], context: t.Any) -> None:
+            found.append(Applied(context.target.describe(), tuple(sorted(heads))))
+
+        self.visit(look, names)
+        return found
+
+    def visit(self, fn: Visitor, names: Names) -> None:
+        """Call with each context that env.py configures; nothing is changed."""
+
+        def look(heads: tuple[str, ...], context: t.Any) -> list[t.Any]:
+            fn(heads, context)
+            return []
+
+        options = {"dont_mutate": True}
+        run = Run("visit", writes=False, names=names, checks=False, options=options)
+        self.execute(look, {}, run)
+
+    def execute(self, fn: t.Any, kwargs: t.Mapping[str, t.Any], run: Run) -> None:
+        """Run env.py, with ``fn`` to plan the steps."""
+        script = self._live.get_script()
+        env = EnvironmentContext(self._live.get_config(), script, fn=fn, **run.options)
+        with contextlib.ExitStack() as stack:
+            meeting = _Meeting(self._live, env, run, dict(kwargs), stack)
+            env.configure = meeting.configure  # type: ignore[method-assign]
+            try:
+                with proxied(env), keeping_loggers():
+                    _run_script(script, self._live)
+            except BaseException as e:
+                meeting.fail(e)
+                raise
+            meeting.finish()
+
+
+class _Meeting:
+    """What env.py configures during one run."""
+
+    def __init__(
+        self,
+        live: Live,
+        env: EnvironmentContext,
+        run: Run,
+        kwargs: dict[str, t.Any],
+        stack: contextlib.ExitStack,
+    ) -> None:
+        self._live = live
+        self._env = env
+        self._run = run
+        self._kwargs = kwargs
+        self._stack = stack
+        self._contexts: list[StepContext] = []
+
+    def configure(self, *args: t.Any, **kwargs: t.Any) -> None:
+        """Configure as Alembic does, and take the context over."""
+        connection = args[0] if args else kwargs.get("connection")
+        if self._env.is_offline_mode():
+            # With a named style no '%' has to be doubled.
+            kwargs.setdefault("dialect_opts", {"paramstyle": "named"})
+        elif connection is not None:
+            known = dialects.support(connection.dialect).transactional_ddl
+            kwargs.setdefault("transactional_ddl", known)
+        EnvironmentContext.configure(self._env, *args, **kwargs)
+        context = self._env.get_context()
+        if context.as_sql:
+            self._adopt_offline(context, kwargs.get("url"))
+        elif context.connection is not None:
+            self._adopt(context)
+
+    def _adopt(self, context: MigrationContext) -> None:
+        """Take over a connected context, before anything was asked through it."""
+        connection = t.cast(sa.Connection, context.connection)
+        engine = connection.engine
+        metadata = context.opts.get("target_metadata")
+        target = Target(self._name(engine), engine, t.cast(t.Any, metadata))
+        if self._run.writes:
+            databases.check_session(target)
+        setup = target.dialect.prepare(connection, callers=False)
+        self._stack.callback(setup.restore)
+        if self._run.writes:
+            self._stack.enter_context(setup.run())
+        adopted = self._take(StepContext, context, target, setup)
+        if target.dialect.keeps_rebuilt_tables:
+            use_keeping_impl(adopted)
+        self._watch_commits(adopted)
+        if adopted._in_external_transaction and adopted._transaction_per_migration:
+            logger.warning(
+                "env.py opens the transaction on the database %r itself:"
+                " transaction_per_migration has no effect.",
+                target.name,
+            )
+
+    def _watch_commits(self, context: StepContext) -> None:
+        """Note what env.py commits, and take it back if the COMMIT fails."""
+        connection, engine = context.live, context.live.engine
+        before = [(context.part.heads, context.part.kept)]
+
+        def commit(_: sa.Connection) -> None:
+            before.append((context.part.heads, context.part.kept))
+            context.part.keep(context.applied)
+
+        def error(details: t.Any) -> None:
+            # A COMMIT is no statement; its event comes before it.
+            if details.connection is connection and details.statement is None:
+                context.part.heads, context.part.kept = before[-1]
+
+        sa.event.listen(connection, "commit", commit)
+        sa.event.listen(engine, "handle_error", error)
+        self._stack.callback(sa.event.remove, engine, "handle_error", error)
+
+    def _adopt_offline(self, context: MigrationContext, url: t.Any) -> None:
+        """Take over a context that writes SQL, and let it begin with the guard."""
+        pool = NullPool(t.cast(t.Any, None), dialect=context.dialect)
+        address = sa.make_url(url or f"{context.dialect.name}://")
+        engine = sa.Engine(pool, context.dialect, address)
+        target = Target(self._name(engine), engine, t.cast(t.Any, None))
+        setup = ConnectionSetup(t.cast(sa.Connection, None), callers=False)
+        adopted = self._take(OfflineContext, context, target, setup)
+        write_sql_verbatim(adopted)
+        if self._run.command in WRITING:
+            guard = target.dialect.guard(
+                context.dialect,
+                table=context.version_table,
+                schema=context.version_table_schema,
+                heads=adopted.get_current_heads(),
+            )
+            if guard:
+                adopted.impl.static_output(f"-- guard\n{guard};")
+
+    def _take(
+        self,
+        kind: type[StepContext],
+        context: MigrationContext,
+        target: Target,
+        setup: ConnectionSetup,
+    ) -> StepContext:
+        adopted = kind.adopt(
+            context,
+            target=target,
+            setup=setup,
+            history=self._live.history,
+            several=False,
+            fallback=target.name == databases.DEFAULT,
+        )
+        adopted.scripted = True
+        adopted.run, adopted.extra = self._run, self._kwargs
+        adopted.part = self._run.start(target.describe())
+        self._contexts.append(adopted)
+        return adopted
+
+    def _name(self, engine: sa.Engine) -> str:
+        """The database's name among the application's; each context has its own."""
+        name, number = databases.name_of(engine), 1
+        taken = {context.target.name for context in self._contexts}
+        while (unique := name if number == 1 else f"{name} {number}") in taken:
+            number += 1
+        return unique
+
+    def finish(self) -> None:
+        """Note that env.py has ended, and with it every transaction."""
+        for context in self._contexts:
+            context.part.keep(context.applied)
+
+    def fail(self, error: BaseException) -> None:
+        """Say in the results what was rolled back."""
+        for context in self._contexts:
+            if any(result.state == "failed" for result in context.part.results):
+                context.part.error = first_line(error)
+            context.part.undo()
+
+
+def _run_script(script: ScriptDirectory, live: Live) -> None:
+    """Execute env.py, with an event loop of its own where it needs one."""
+    text = t.cast(t.Any, live.settings.env_py).read_text(encoding="utf-8")
+    if "_sync_connection" in text:
+        _offer_sync_connection()
+    own_loop = "get_event_loop" in text
+    if not (own_loop or _loop_is_running()):
+        script.run_env()
+        return
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(1, thread_name_prefix="flask-alembic") as pool:
+        pool.submit(context.run, _run_with_loop, script, own_loop).result()
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _run_with_loop(script: ScriptDirectory, own_loop: bool) -> None:
+    """Execute env.py in a thread; older ones expect the thread to have a loop."""
+    if not own_loop:
+        script.run_env()
+        return
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        script.run_env()
+    finally:
+        asyncio.set_event_loop(None)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def _offer_sync_connection() -> None:
+    """Give asynchronous connections a method that SQLAlchemy 2.0 took away.
+
+    Several-database env.py files of Flask-Migrate 4 call it.
+    """
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    kind = t.cast(t.Any, AsyncConnection)
+    if not hasattr(kind, "_sync_connection"):
+        kind._sync_connection = lambda connection: connection.sync_connection
