@@ -208,3 +208,33 @@ def test_rebuild_in_a_shared_transaction_is_refused(
             module.alembic.upgrade()
         connection.rollback()
     assert database.rows("SELECT id FROM child") == [(10,)]
+
+
+@pytest.mark.needs("ddl_commits")
+def test_shared_session_keeps_the_rows_of_finished_revisions(
+    project: Project, database: Database
+) -> None:
+    """DDL has committed them; a version table that says less couldn't be repaired."""
+    project.config["ALEMBIC_SESSION"] = True
+    project.tables("a")
+    project.revision("b", "a", "raise ValueError('no')")
+    done = project.invoke("upgrade")
+    assert done.exit_code == 1
+    assert (database.tables(), database.versions()) == ({"t_a"}, {"a"})
+
+
+def test_reading_leaves_the_callers_transaction_alone(
+    project: Project, database: Database
+) -> None:
+    """Also where the version table can't be read."""
+    database.execute("CREATE TABLE alembic_version (other INTEGER)")
+    database.execute("CREATE TABLE kept (id INTEGER)")
+    with project.context() as alembic:
+        engine = alembic._get_cache().targets()["default"].engine
+        with engine.connect() as connection:
+            connection.execute(sa.text("INSERT INTO kept VALUES (1)"))
+            with alembic.using(connection):
+                (status,) = alembic.status()
+            assert status.state == "unknown"
+            connection.commit()
+    assert database.rows("SELECT id FROM kept") == [(1,)]

@@ -9,7 +9,6 @@ import typing as t
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite
 from support.servers import Database
 
@@ -52,7 +51,6 @@ def test_a_third_party_adds_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_each_system_does() -> None:
     assert support(sqlite.dialect()).transactional_ddl is True
     assert support(sqlite.dialect()).keeps_rebuilt_tables
-    assert support(postgresql.dialect()).joins_transaction
     dialect = mysql.dialect()
     assert support(dialect).ddl_commits
     assert support(dialect).offline_name(dialect) == "mysql"

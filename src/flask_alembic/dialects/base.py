@@ -73,6 +73,10 @@ class ConnectionSetup:
         """Surround statements that run outside of any transaction."""
         yield
 
+    def has_committed(self) -> bool:
+        """Whether DDL has committed the caller's transaction since the last call."""
+        return False
+
     def check_deferred(self) -> None:
         """Ask for what would otherwise fail at COMMIT; inside the transaction.
 
@@ -95,9 +99,6 @@ class DialectSupport:
     transactional_ddl: bool | None = None
     """Whether DDL can be rolled back; None leaves the answer to Alembic."""
 
-    joins_transaction: bool = False
-    """Whether a run may go on in the transaction that a statement before it began."""
-
     keeps_rebuilt_tables: bool = False
     """Whether a batch rebuild edits the table's own CREATE TABLE text."""
 
@@ -110,6 +111,10 @@ class DialectSupport:
     def prepare(self, connection: sa.Connection, *, callers: bool) -> ConnectionSetup:
         """Set a connection up for migrations, before anything ran on it."""
         return self.setup_class(connection, callers=callers)
+
+    def local_settings(self, connection: sa.Connection) -> list[str]:
+        """SQL that sets again what would end with the open transaction."""
+        return []
 
     def blocks_migration(self, connection: sa.Connection) -> bool:
         """Whether this open transaction of the application keeps a migration waiting.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import sqlalchemy as sa
@@ -11,11 +12,42 @@ from .base import guard_message
 from .base import sql_string
 from .isolation import TransactionalSetup
 
+_NO_DDL = re.compile(
+    r"\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|SET|SHOW|WITH|EXPLAIN|DO)\b",
+    re.IGNORECASE,
+)
+
+
+class MySQLSetup(TransactionalSetup):
+    """Notes where DDL committed the transaction that it ran in."""
+
+    def __init__(self, connection: sa.Connection, *, callers: bool) -> None:
+        super().__init__(connection, callers=callers)
+        self._committed = False
+        if callers:
+            sa.event.listen(connection, "before_cursor_execute", self._on_execute)
+
+    def _on_execute(self, _: t.Any, __: t.Any, statement: str, *___: t.Any) -> None:
+        self._committed = self._committed or not _NO_DDL.match(statement)
+
+    def has_committed(self) -> bool:
+        """Whether DDL has committed the caller's transaction since the last call."""
+        found, self._committed = self._committed, False
+        return found
+
+    def restore(self) -> None:
+        """Listen no longer."""
+        if sa.event.contains(
+            self.connection, "before_cursor_execute", self._on_execute
+        ):
+            sa.event.remove(self.connection, "before_cursor_execute", self._on_execute)
+        super().restore()
+
 
 class MySQLSupport(DialectSupport):
     """MySQL and MariaDB, under either dialect name."""
 
-    setup_class = TransactionalSetup
+    setup_class = MySQLSetup
     ddl_commits = True
 
     def offline_name(self, dialect: sa.Dialect) -> str:

@@ -32,8 +32,16 @@ class PostgreSQLSupport(DialectSupport):
     """PostgreSQL and what speaks its dialect."""
 
     setup_class = PostgreSQLSetup
-    joins_transaction = True
     error_ends_transaction = True
+
+    def local_settings(self, connection: sa.Connection) -> list[str]:
+        """The timeouts that the application has set, perhaps with SET LOCAL."""
+        rows = run_raw(
+            connection,
+            "SELECT name, setting FROM pg_settings WHERE source = 'session'"
+            " AND name IN ('lock_timeout', 'statement_timeout')",
+        )
+        return [f"SET LOCAL {name} = {value}" for name, value in rows]
 
     def guard(
         self,

@@ -249,6 +249,10 @@ class StepContext(MigrationContext):
                     # What ran outside of a transaction stays: so must its version row.
                     self._transaction.commit()
                     self._transaction = self.live.begin()
+            if self._in_external_transaction and self.setup.has_committed():
+                # The caller's work is committed with it: its version row must be, too.
+                self.dialect.do_commit(self.live.connection)
+                part.keep(maintainer.heads)
             if self.split or self._commits_each:
                 part.keep(maintainer.heads)
             part.emit("step_finished", number, step=described, result=result)
@@ -437,7 +441,7 @@ class _Part:
         self.context = context
         self.results = results
         self.transaction: t.Any = None
-        # What live use has begun isn't ours to end, unless the run goes on in it.
+        # What live use has begun isn't ours to end where nothing is written.
         self.joined = context.live.in_transaction()
 
     @property
@@ -467,11 +471,16 @@ class _Part:
         if not run.writes or not self._ours:
             return
         databases.check_session(target)
-        if self.joined and not target.dialect.joins_transaction:
+        settings: list[str] = []
+        if self.joined:
+            # What was done by hand isn't lost with a run that fails.
+            settings = target.dialect.local_settings(context.live)
             context.live.commit()
         self.joined = False
         stack.enter_context(context.setup.run())
         transaction = context.begin_transaction()
+        for sql in settings:
+            context.live.exec_driver_sql(sql)
         # Alembic gives a null context where each step has its own transaction.
         self.transaction = transaction if hasattr(transaction, "commit") else None
 
