@@ -110,6 +110,9 @@ class State:
     @property
     def metadata(self) -> t.Any:
         """The metadata of the default database."""
+        found = databases.metadatas_of(self.db)
+        if "" in found:
+            return found[""]
         return self.db.metadata
 
     @property

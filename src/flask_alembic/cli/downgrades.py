@@ -11,6 +11,7 @@ from ..settings import MIN_PREFIX
 if t.TYPE_CHECKING:
     from ..extension import Alembic
 
+
 def downgrade_target(extension: Alembic, target: str) -> str:
     """Take a count as negative, since a shell makes ``-1`` hard to give.
 

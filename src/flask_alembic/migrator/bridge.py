@@ -154,7 +154,9 @@ def resolving(where: str = "") -> t.Iterator[None]:
             # Of a hook, a time zone, a template: nothing that a revision could mend.
             raise MigrationError(f"{str(e).rstrip('.')}{where}.") from e
         if isinstance(cause, MultipleHeads):
-            message = f"There are several heads: {', '.join(sorted(cause.heads))}"
+            message = (
+                f"Multiple head revisions are present: {', '.join(sorted(cause.heads))}"
+            )
             fix = (
                 "Name one, use 'heads' for all or 'branch@head' for one branch, or join"
                 " them with 'flask db merge'."

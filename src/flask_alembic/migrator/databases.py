@@ -188,6 +188,11 @@ def _name_left_out(extension: t.Any, models: t.Mapping[str, Metadata]) -> None:
         )
 
 
+def _address(url: sa.URL) -> tuple[t.Any, ...]:
+    """Where a database is; its driver and options may be others."""
+    return (url.get_backend_name(), url.host, url.port, url.username, url.database)
+
+
 def name_of(engine: sa.Engine) -> str:
     """The name that the application knows an engine by, or its database's."""
     known = _extension_engines(current_app.extensions.get("sqlalchemy"))
@@ -198,7 +203,7 @@ def name_of(engine: sa.Engine) -> str:
         if other is engine:
             return name
     for name, other in below.items():
-        if t.cast(sa.Engine, other).url == engine.url:
+        if _address(t.cast(sa.Engine, other).url) == _address(engine.url):
             return name
     return engine.url.database or DEFAULT
 

@@ -72,7 +72,8 @@ def check_rows(history: History, database: str, heads: t.Collection[str]) -> Non
     unknown = history.unknown(heads)
     if unknown:
         raise VersionTableError(
-            f"{where} holds {', '.join(unknown)}, which the code doesn't have.",
+            f"{where} holds {', '.join(unknown)}, which the code doesn't have: Can't"
+            f" locate revision identified by {unknown[0]!r}.",
             fix="Deploy the code that has it, or 'flask db stamp --purge REVISION'"
             " where the schema is known to be at REVISION.",
         )

@@ -18,6 +18,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.pool import NullPool
+from sqlalchemy.util import greenlet_spawn
 
 from .. import dialects
 from ..dialects.base import ConnectionSetup
@@ -77,7 +78,7 @@ class Scripted:
             env.configure = meeting.configure  # type: ignore[method-assign]
             try:
                 with proxied(env), keeping_loggers():
-                    _run_script(script, self._live)
+                    _run_script(script, self._live, meeting)
             except BaseException as e:
                 meeting.fail(e)
                 raise
@@ -207,6 +208,14 @@ class _Meeting:
             number += 1
         return unique
 
+    def empty_pools(self) -> None:
+        """Close the idle connections of asynchronous engines."""
+        for context in self._contexts:
+            engine = context.target.engine
+            alone = context.target.dialect.lives_in_connection(engine)
+            if getattr(engine.dialect, "is_async", False) and not alone:
+                engine.dispose()
+
     def finish(self) -> None:
         """Note that env.py has ended, and with it every transaction."""
         for context in self._contexts:
@@ -220,18 +229,20 @@ class _Meeting:
             context.part.undo()
 
 
-def _run_script(script: ScriptDirectory, live: Live) -> None:
+def _run_script(script: ScriptDirectory, live: Live, meeting: _Meeting) -> None:
     """Execute env.py, with an event loop of its own where it needs one."""
     text = t.cast(t.Any, live.settings.env_py).read_text(encoding="utf-8")
-    if "_sync_connection" in text:
-        _offer_sync_connection()
     own_loop = "get_event_loop" in text
-    if not (own_loop or _loop_is_running()):
-        script.run_env()
-        return
-    context = contextvars.copy_context()
-    with ThreadPoolExecutor(1, thread_name_prefix="flask-alembic") as pool:
-        pool.submit(context.run, _run_with_loop, script, own_loop).result()
+    with contextlib.ExitStack() as stack:
+        if "_sync_connection" in text:
+            stack.enter_context(_sync_connections())
+        if not (own_loop or _loop_is_running()):
+            script.run_env()
+            return
+        context = contextvars.copy_context()
+        run = _run_with_loop if own_loop else _run_without_loop
+        with ThreadPoolExecutor(1, thread_name_prefix="flask-alembic") as pool:
+            pool.submit(context.run, run, script, meeting).result()
 
 
 def _loop_is_running() -> bool:
@@ -242,22 +253,27 @@ def _loop_is_running() -> bool:
     return True
 
 
-def _run_with_loop(script: ScriptDirectory, own_loop: bool) -> None:
+def _run_without_loop(script: ScriptDirectory, meeting: _Meeting) -> None:
+    """Execute env.py in a thread where none is running, so that it can run its own."""
+    script.run_env()
+
+
+def _run_with_loop(script: ScriptDirectory, meeting: _Meeting) -> None:
     """Execute env.py in a thread; older ones expect the thread to have a loop."""
-    if not own_loop:
-        script.run_env()
-        return
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         script.run_env()
     finally:
         asyncio.set_event_loop(None)
+        # A pooled connection belongs to the loop that opened it.
+        loop.run_until_complete(greenlet_spawn(meeting.empty_pools))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
 
-def _offer_sync_connection() -> None:
+@contextlib.contextmanager
+def _sync_connections() -> t.Iterator[None]:
     """Give asynchronous connections a method that SQLAlchemy 2.0 took away.
 
     Several-database env.py files of Flask-Migrate 4 call it.
@@ -265,5 +281,11 @@ def _offer_sync_connection() -> None:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     kind = t.cast(t.Any, AsyncConnection)
-    if not hasattr(kind, "_sync_connection"):
-        kind._sync_connection = lambda connection: connection.sync_connection
+    if hasattr(kind, "_sync_connection"):
+        yield
+        return
+    kind._sync_connection = lambda connection: connection.sync_connection
+    try:
+        yield
+    finally:
+        del kind._sync_connection
