@@ -6,6 +6,7 @@ import re
 import typing as t
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from .base import DialectSupport
 from .base import guard_message
@@ -25,7 +26,7 @@ class MySQLSetup(TransactionalSetup):
         super().__init__(connection, callers=callers)
         self._committed = False
         if callers:
-            sa.event.listen(connection, "before_cursor_execute", self._on_execute)
+            event.listen(connection, "before_cursor_execute", self._on_execute)
 
     def _on_execute(self, _: t.Any, __: t.Any, statement: str, *___: t.Any) -> None:
         self._committed = self._committed or not _NO_DDL.match(statement)
@@ -37,10 +38,8 @@ class MySQLSetup(TransactionalSetup):
 
     def restore(self) -> None:
         """Listen no longer."""
-        if sa.event.contains(
-            self.connection, "before_cursor_execute", self._on_execute
-        ):
-            sa.event.remove(self.connection, "before_cursor_execute", self._on_execute)
+        if event.contains(self.connection, "before_cursor_execute", self._on_execute):
+            event.remove(self.connection, "before_cursor_execute", self._on_execute)
         super().restore()
 
 

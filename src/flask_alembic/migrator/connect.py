@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from . import databases
 from .batch import use_keeping_impl
+from .context import StepContext
 from .databases import Target
-from .execute import StepContext
 from .live import connect
 
 if t.TYPE_CHECKING:

@@ -311,7 +311,7 @@ def own_async_engine(engine: sa.Engine) -> sa.Engine:
         own,
         engine.dialect,
         engine.url,
-        echo=engine.echo,
+        echo=t.cast(t.Any, engine.echo),
         hide_parameters=engine.hide_parameters,
     )
     # The engine's events and options are those of its connections.

@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 
-    from .execute import StepContext
+    from .context import StepContext
 
 
 class Owner(t.Protocol):

@@ -14,9 +14,9 @@ from .bridge import resolving
 from .bridge import write_sql_verbatim
 from .connect import context_options
 from .connect import is_fallback
+from .context import MigrationFn
+from .context import StepContext
 from .databases import Target
-from .execute import MigrationFn
-from .execute import StepContext
 from .live import Live
 from .runs import Run
 from .targets import Target as RevisionTarget

@@ -10,8 +10,8 @@ from ..results import Database
 from ..results import Plan
 from .bridge import PlannedHeads
 from .bridge import resolving
-from .execute import check_rows
-from .execute import describe_step
+from .context import check_rows
+from .context import describe_step
 from .history import History
 from .steps import find_steps
 

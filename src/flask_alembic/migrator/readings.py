@@ -191,10 +191,11 @@ class Readings:
     def diff(self, names: Names) -> Draft:
         """Compare as a new revision would, and write nothing."""
         from . import draft
+        from .differences import operations
 
         self._history()
         found, visited = draft.compare(self._live, self._environment, names)
-        return Draft(path=None, operations=draft.operations(found, visited))
+        return Draft(path=None, operations=operations(found, visited))
 
 
 def one(wanted: list[str]) -> t.Any:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import greenlet_spawn
 
@@ -26,11 +27,11 @@ from . import databases
 from .batch import use_keeping_impl
 from .bridge import proxied
 from .bridge import write_sql_verbatim
+from .context import StepContext
 from .databases import Target
 from .environments import Applied
 from .environments import Names
 from .environments import Visitor
-from .execute import StepContext
 from .live import Live
 from .offline import OfflineContext
 from .runs import first_line
@@ -156,9 +157,9 @@ class _Meeting:
             if details.connection is connection and details.statement is None:
                 context.part.heads, context.part.kept = before[-1]
 
-        sa.event.listen(connection, "commit", commit)
-        sa.event.listen(engine, "handle_error", error)
-        self._stack.callback(sa.event.remove, engine, "handle_error", error)
+        event.listen(connection, "commit", commit)
+        event.listen(engine, "handle_error", error)
+        self._stack.callback(event.remove, engine, "handle_error", error)
 
     def _adopt_offline(self, context: MigrationContext, url: t.Any) -> None:
         """Take over a context that writes SQL, and let it begin with the guard."""
