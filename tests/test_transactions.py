@@ -275,3 +275,21 @@ def test_failure_after_a_revision_without_transaction(
     assert result.heads == ("b",)
     assert database.tables() == {"t_a", "t_b"}
     assert database.versions() == {"b"}
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_purge_without_a_step_is_kept(
+    project: Project, database: Database, each: bool
+) -> None:
+    project.config["ALEMBIC_CONTEXT"] = {"transaction_per_migration": each}
+    project.tables("a", "b")
+    with project.context() as alembic:
+        alembic.upgrade()
+        report = alembic.stamp("base", purge=True)
+        assert report.databases[0].outcome == "done"
+        assert report.databases[0].heads == ()
+    assert database.versions() == set()
+    with project.context() as alembic:
+        alembic.stamp("a", purge=True)
+        alembic.stamp("b", purge=True)
+    assert database.versions() == {"b"}

@@ -239,7 +239,12 @@ class StepContext(MigrationContext):
         maintainer = Heads(self, self.applied)
         self.applied = maintainer.heads
         part.emit("run_started")
-        self.prepare_version_table()
+        if self.purge:
+            # There may be no step to commit it with.
+            with self.begin_transaction(_per_migration=True):
+                self.prepare_version_table()
+        else:
+            self.prepare_version_table()
         for number, (step, described) in enumerate(steps, 1):
             part.emit("step_started", number, step=described)
             self.split = False
