@@ -239,8 +239,8 @@ class StepContext(MigrationContext):
         maintainer = Heads(self, self.applied)
         self.applied = maintainer.heads
         part.emit("run_started")
-        if self.purge:
-            # There may be no step to commit it with.
+        if self.purge and not planned:
+            # There is no step to commit it with.
             with self.begin_transaction(_per_migration=True):
                 self.prepare_version_table()
         else:
