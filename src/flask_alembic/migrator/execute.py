@@ -71,7 +71,7 @@ class _Part:
         self.results = results
         self.transaction: t.Any = None
         # What live use has begun isn't ours to end where nothing is written.
-        self.joined = context.live.in_transaction()
+        self.in_use = context.live.in_transaction()
 
     @property
     def _ours(self) -> bool:
@@ -101,11 +101,11 @@ class _Part:
             return
         databases.check_session(target)
         settings: list[str] = []
-        if self.joined:
+        if self.in_use:
             # What was done by hand isn't lost with a run that fails.
             settings = target.dialect.local_settings(context.live)
             context.live.commit()
-        self.joined = False
+        self.in_use = False
         stack.enter_context(context.setup.run())
         transaction = context.begin_transaction()
         for sql in settings:
@@ -145,7 +145,7 @@ class _Part:
                 )
         elif self.transaction is not None:
             self.transaction.commit()
-        elif not self.joined and self.context.live.in_transaction():
+        elif not self.in_use and self.context.live.in_transaction():
             # Opened by nothing but reading.
             self.context.live.rollback()
         self.results.keep(self.context.applied)
@@ -154,10 +154,11 @@ class _Part:
         """Roll back whatever isn't committed, and say so in the results."""
         if not self._ours:
             # It stands in the caller's transaction until the caller ends that.
-            self.results.keep(self.context.applied)
-            self.results.touched = bool(self.results.results)
+            if self.results.results:
+                self.results.keep(self.context.applied)
+                self.results.touched = True
             return
-        if self.joined:
+        if self.in_use:
             return
         self.results.undo()
         self.context._transaction = None
