@@ -627,6 +627,9 @@ class Alembic:
         path: str | os.PathLike[str] | None = None,
         *,
         rev_id: str | None = None,
+        renames: t.Mapping[str, str] | t.Literal[False] | None = None,
+        defaults: t.Mapping[str, str] | None = None,
+        ask: t.Callable[[t.Any], t.Any] | None = None,
     ) -> list[Script]:
         """Write a revision from the differences between models and databases.
 
@@ -640,16 +643,34 @@ class Alembic:
         :param label: Branch labels that start with it.
         :param path: Folder for its file; one of the configured ones.
         :param rev_id: Its id; by default :meth:`rev_id` makes one.
+        :param renames: Old name -> new name, such as ``"users.name": "full_name"``;
+            False for none.
+        :param defaults: Column -> SQL text for rows that need a value, such as
+            ``"users.email": "''"``.
+        :param ask: Called with a question where something isn't decided.
         :return: The new revisions; none if nothing changed.
 
         .. versionchanged:: 4.0
             Writes nothing if nothing changed.
         """
-        return self._call(
-            lambda commands: commands.revision(
-                message, empty, branch, parent, splice, depend, label, path, rev_id
+
+        def work(commands: Commands) -> list[Script]:
+            from .migrator.refining import Choices
+
+            return commands.revision(
+                message,
+                empty,
+                branch,
+                parent,
+                splice,
+                depend,
+                label,
+                path,
+                rev_id,
+                Choices(renames, defaults or {}, ask),
             )
-        )
+
+        return self._call(work)
 
     def merge(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.resources
 import os
+import re
 import typing as t
 from pathlib import Path
 
@@ -54,6 +55,13 @@ class Settings:
     :param binds: Names of the Flask-SQLAlchemy binds to migrate; True for all.
     :param session: Run on the connection of the application's session.
     :param env_py: The script that is the environment; None where we are.
+    :param lock: Let one process at a time migrate a database.
+    :param lock_wait: How long to wait for another process that migrates; seconds.
+    :param lock_timeout: How long a statement may wait for a lock; seconds, None for
+        what the database has.
+    :param statement_timeout: How long a statement may run; seconds, None likewise.
+    :param lock_retries: How often to try again after waiting for a lock in vain.
+    :param history: Keep a table of what was run.
     """
 
     script_location: Path
@@ -64,6 +72,12 @@ class Settings:
     binds: bool | tuple[str, ...] = False
     session: bool = False
     env_py: Path | None = None
+    lock: bool = True
+    lock_wait: float = 300.0
+    lock_timeout: float | None = 5.0
+    statement_timeout: float | None = None
+    lock_retries: int = 10
+    history: bool = False
 
     @property
     def home(self) -> Path:
@@ -155,6 +169,12 @@ def read(config: t.Mapping[str, t.Any], root_path: str) -> Settings:
         },
         binds=_binds(config.get("ALEMBIC_BINDS", False)),
         session=bool(config.get("ALEMBIC_SESSION", False)),
+        lock=bool(config.get("ALEMBIC_LOCK", True)),
+        lock_wait=seconds("ALEMBIC_LOCK_WAIT", config.get("ALEMBIC_LOCK_WAIT", 300)),
+        lock_timeout=_limit(config, "ALEMBIC_LOCK_TIMEOUT", 5),
+        statement_timeout=_limit(config, "ALEMBIC_STATEMENT_TIMEOUT", None),
+        lock_retries=_count(config, "ALEMBIC_LOCK_RETRIES", 10),
+        history=bool(config.get("ALEMBIC_HISTORY", False)),
     )
 
 
@@ -228,6 +248,39 @@ def _text(key: str, value: t.Any) -> str:
         f"ALEMBIC[{key!r}] must be text, a number, a flag, a list or a dict, not"
         f" {type(value).__name__}."
     )
+
+
+_UNITS: t.Mapping[str, float] = {"ms": 0.001, "": 1.0, "s": 1.0, "min": 60.0}
+
+
+def seconds(name: str, value: t.Any) -> float:
+    """Read a length of time: a number of seconds, or a text such as "500ms" or "2min".
+
+    :param name: What it was given as, for the error.
+    :raises SetupError: It is something else, or negative.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min)?\s*", str(value))
+    if isinstance(value, bool) or found is None:
+        raise SetupError(
+            f"{name} must be a number of seconds or a text such as '500ms', '30s' or"
+            f" '2min', not {value!r}."
+        )
+    return float(found[1]) * _UNITS[found[2] or ""]
+
+
+def _limit(
+    config: t.Mapping[str, t.Any], key: str, default: float | None
+) -> float | None:
+    """Read a timeout; None and 0 stand for none of ours."""
+    value = config.get(key, default)
+    return None if value is None else seconds(key, value) or None
+
+
+def _count(config: t.Mapping[str, t.Any], key: str, default: int) -> int:
+    value = config.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise SetupError(f"{key} must be a number, 0 or more, not {value!r}.")
+    return value
 
 
 def _binds(value: t.Any) -> bool | tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 from pathlib import Path
 
@@ -34,23 +35,21 @@ def settings_of(
     if not named:
         plain = versions.is_dir() or (main / ENV_PY).exists()
         named = [str(versions if plain else main)]
-    ours = settings_room.read(
-        {
-            k: v
-            for k, v in app_config.items()
-            if k in ("ALEMBIC_BINDS", "ALEMBIC_SESSION")
-        },
-        str(Path.cwd()),
-    )
+    # The rest of the application's keys mean the same here.
+    others = {
+        key: value
+        for key, value in app_config.items()
+        if key.startswith("ALEMBIC_") and key != "ALEMBIC_CONTEXT"
+    }
+    ours = settings_room.read(others, str(Path.cwd()))
     options = dict(config.file_config.items(config.config_ini_section))
-    return Settings(
+    return dataclasses.replace(
+        ours,
         script_location=main,
         version_locations=tuple(VersionLocation(_folder(item)) for item in named),
         options={key: str(value) for key, value in options.items()},
         sections={},
         context=context,
-        binds=ours.binds,
-        session=ours.session,
         env_py=main / ENV_PY if (main / ENV_PY).exists() else None,
     )
 

@@ -54,6 +54,7 @@ def _configure(
         target=target,
         setup=setup,
         history=live.history,
+        settings=live.settings,
         several=len(names) > 1,
         fallback=fallback,
     )

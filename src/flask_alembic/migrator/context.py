@@ -21,6 +21,7 @@ from ..results import Direction
 from ..results import Revision
 from ..results import Step
 from ..results import StepResult
+from ..settings import Settings
 from . import databases
 from . import folder
 from . import revisions
@@ -34,6 +35,8 @@ from .runs import DatabaseRun
 from .runs import first_line
 from .runs import Run
 from .targets import texts
+from .watchers import Watcher
+from .watchers import watchers_of
 
 # Applications read these lines under Alembic's own name.
 log = logging.getLogger("alembic.runtime.migration")
@@ -95,8 +98,10 @@ class StepContext(MigrationContext):
     target: Target
     setup: ConnectionSetup
     history: t.Callable[[], History]
+    settings: Settings
     several: bool
     fallback: bool
+    watchers: tuple[Watcher, ...]
     part: DatabaseRun
     planned: tuple[t.Any, ...] | None
     applied: set[str]
@@ -113,6 +118,7 @@ class StepContext(MigrationContext):
         target: Target,
         setup: ConnectionSetup,
         history: t.Callable[[], History],
+        settings: Settings,
         several: bool,
         fallback: bool,
     ) -> t.Self:
@@ -125,6 +131,7 @@ class StepContext(MigrationContext):
         context.__class__ = cls
         self = t.cast("t.Self", context)
         self.target, self.setup, self.history = target, setup, history
+        self.settings, self.watchers = settings, ()
         self.several, self.fallback = several, fallback
         self.part, self.planned = DatabaseRun(target.describe()), None
         self.applied, self.split = set(), False
@@ -198,6 +205,9 @@ class StepContext(MigrationContext):
                 raise self._not_ours(
                     f"Revision {script.revision} asks to run outside of a transaction"
                 )
+        self.watchers = () if self.as_sql else watchers_of(self, self.run)
+        for watcher in self.watchers:
+            watcher.planned()
 
     def _fit_version_table(self, ids: t.Sequence[str]) -> None:
         """Make a new version table wide enough; refuse one that is too narrow.
@@ -264,6 +274,8 @@ class StepContext(MigrationContext):
         if not self._in_external_transaction and self.planned:
             # What fails at COMMIT fails now, when nothing else has been committed.
             self.setup.check_deferred()
+        for watcher in self.watchers:
+            watcher.finished()
         part.emit("run_finished")
 
     def prepare_version_table(self) -> None:
@@ -287,7 +299,10 @@ class StepContext(MigrationContext):
         self.announce(step)
         started = time.monotonic()
         try:
-            ran = self._call(step, kwargs)
+            with contextlib.ExitStack() as stack:
+                for watcher in self.watchers:
+                    stack.enter_context(watcher.step(step, described))
+                ran = self._call(step, kwargs)
             maintainer.update_to_step(step)
             for callback in self.on_version_apply_callbacks:
                 callback(
@@ -298,11 +313,13 @@ class StepContext(MigrationContext):
                 )
             if self._commits_each:
                 self.setup.check_deferred()
+            seconds = time.monotonic() - started
+            result = StepResult(described, "done" if ran else "skipped", seconds)
+            for watcher in self.watchers:
+                watcher.applied(step, result)
         except BaseException as e:
             self._fail_step(e, described, time.monotonic() - started)
             raise
-        seconds = time.monotonic() - started
-        result = StepResult(described, "done" if ran else "skipped", seconds)
         self.part.results.append(result)
         return result
 

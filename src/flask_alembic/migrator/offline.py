@@ -110,6 +110,7 @@ def script(
         target=target,
         setup=ConnectionSetup(t.cast("sa.Connection", None), callers=False),
         history=live.history,
+        settings=settings,
         several=len(names) > 1,
         fallback=is_fallback(target, names),
     )

@@ -192,10 +192,17 @@ class Readings:
         """Compare as a new revision would, and write nothing."""
         from . import draft
         from .differences import operations
+        from .refining import Choices
 
         self._history()
-        found, visited = draft.compare(self._live, self._environment, names)
-        return Draft(path=None, operations=operations(found, visited))
+        found, refined = draft.compare(self._live, self._environment, names, Choices())
+        visited = [refinement.context.target.name for refinement in refined]
+        return Draft(
+            path=None,
+            operations=operations(found, visited),
+            renames={k: v for item in refined for k, v in item.renames.items()},
+            findings=tuple(f for item in refined for f in item.findings),
+        )
 
 
 def one(wanted: list[str]) -> t.Any:

@@ -192,6 +192,7 @@ class _Meeting:
             target=target,
             setup=setup,
             history=self._live.history,
+            settings=self._live.settings,
             several=False,
             fallback=target.name == databases.DEFAULT,
         )
