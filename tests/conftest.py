@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import compileall
+import importlib.util
 import os
+import re
 import signal
 import typing as t
+import warnings
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from migrate.scripted import Scripted
 from support.application import checked_out
 from support.application import Project
 from support.servers import Database
 from support.servers import problem
 from support.servers import SERVERS
+from support.shelf import clear_shelves
 
 NO_SERVER = "NO SERVER: "
 
@@ -23,12 +29,32 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts background jobs with SIGINT ignored, and that is inherited.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # PyMySQL reads all authorities of the system for each connection, which takes
+    # longer than most tests; none connects with TLS.
+    os.environ |= {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
+    if not hasattr(config, "workerinput"):
+        compile_packages()
     config.addinivalue_line(
         "markers", "needs(*capabilities): the database must have all of them"
     )
     config.addinivalue_line(
         "markers", "one_database: what is tested doesn't depend on the database"
     )
+
+
+def compile_packages() -> None:
+    """Compile what is under test, as installing does: processes write no bytecode."""
+    for name in ("flask_alembic", "flask_migrate"):
+        spec = importlib.util.find_spec(name)
+        assert spec is not None and spec.origin is not None
+        # Templates are copied with all that lies beside them.
+        templates = re.compile("templates")
+        compileall.compile_dir(Path(spec.origin).parent, quiet=1, rx=templates)
+
+
+def pytest_unconfigure() -> None:
+    """Remove what this process has made on the servers."""
+    clear_shelves()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -77,6 +103,19 @@ def two(project: Project, other: Database) -> Project:
     """The application with the databases "default" and "log"; the second is ``other``."""
     project.bind("log", other.url)
     return project
+
+
+@pytest.fixture
+def scripted(project: Project, monkeypatch: pytest.MonkeyPatch) -> Scripted:
+    """The application with Flask-Migrate, an ``env.py`` and the revisions a and b."""
+    # Such folders ask for the engine in the way of Flask-SQLAlchemy 2 first.
+    warnings.filterwarnings("ignore", "'get_engine' is deprecated", DeprecationWarning)
+    # Flask-Migrate's folder is relative to the working directory.
+    monkeypatch.chdir(project.root)
+    made = Scripted(project.root, project.config["SQLALCHEMY_DATABASE_URI"])
+    made.folder("one")
+    made.tables("a", "b")
+    return made
 
 
 @pytest.fixture

@@ -6,9 +6,7 @@ import contextlib
 import dataclasses
 import itertools
 import json
-import os
 import re
-import subprocess
 import sys
 import textwrap
 import types
@@ -18,6 +16,9 @@ from pathlib import Path
 import flask
 import sqlalchemy as sa
 
+from support.processes import clean_environment
+from support.processes import run_forked
+from support.processes import start_anew
 from support.revisions import Parents
 from support.revisions import write_revision
 from support.revisions import write_tables
@@ -26,6 +27,8 @@ if t.TYPE_CHECKING:
     from flask_alembic import Alembic
 
 _numbers = itertools.count(1)
+
+FLASK = ("-m", "flask", "--app", "app", "db")
 
 HEAD = """\
 import sqlalchemy as sa
@@ -179,44 +182,25 @@ class Project:
             raise unexpected
         return Result(done.exit_code, done.stdout, done.stderr)
 
-    def run(self, *args: str, program: t.Sequence[str] | None = None) -> Result:
+    def run(
+        self,
+        *args: str,
+        program: t.Sequence[str] = FLASK,
+        anew: bool = False,
+    ) -> Result:
         """Run ``flask --app app db …`` as a process of its own.
 
         :param program: What to run instead of ``flask --app app db``.
+        :param anew: Start Python for it, where it matters what has been imported.
         """
         self.write()
-        if program is None:
-            program = ["-m", "flask", "--app", "app", "db"]
-        done = subprocess.run(
-            [sys.executable, *program, *args],
-            cwd=self.root,
-            env=clean_environment() | self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=60,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        run = start_anew if anew else run_forked
+        environment = clean_environment() | self.environment
+        return Result(*run([*program, *args], self.root, environment))
 
     def python(self, text: str) -> Result:
-        """Run Python text in the application's folder, as a process of its own."""
-        return self.run(program=["-c", textwrap.dedent(text)])
-
-
-def clean_environment() -> dict[str, str]:
-    """The environment without what changes how commands behave or look."""
-    unwanted = {"TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COVERAGE_RUN"}
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in unwanted and not key.startswith("FLASK_")
-    }
-    # Relative entries mean the folder that the tests were started in.
-    folders = [os.path.abspath(p) for p in kept.get("PYTHONPATH", "").split(os.pathsep)]
-    if "PYTHONPATH" in kept:
-        kept["PYTHONPATH"] = os.pathsep.join(folders)
-    return kept | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
+        """Run Python text in the application's folder, in a Python of its own."""
+        return self.run(program=["-c", textwrap.dedent(text)], anew=True)
 
 
 def engines_of(module: types.ModuleType) -> list[sa.Engine]:

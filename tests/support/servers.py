@@ -1,109 +1,22 @@
-"""Databases of their own on real servers, made for one test and dropped after it."""
+"""Databases of their own on real servers, for one test each."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import functools
-import itertools
-import os
 import typing as t
 from pathlib import Path
 
 import sqlalchemy as sa
 
-_numbers = itertools.count(1)
+from support.shelf import new_name
+from support.shelf import Shelf
+from support.shelf import shelf
+from support.systems import engine as quick_engine
+from support.systems import problem
+from support.systems import Server
+from support.systems import SERVERS
 
-
-@dataclasses.dataclass(frozen=True)
-class Server:
-    """A database system and what tests may expect of it.
-
-    :param variable: Environment variable with the address of its server.
-    :param default: The address if the variable isn't set; none for SQLite.
-    :param can: Capabilities that tests ask for.
-    """
-
-    name: str
-    can: frozenset[str]
-    variable: str = ""
-    default: str = ""
-
-    @property
-    def url(self) -> sa.URL:
-        """The address of the server, with rights to make databases."""
-        return sa.make_url(os.environ.get(self.variable) or self.default)
-
-
-SERVERS = {
-    server.name: server
-    for server in [
-        Server(
-            "sqlite",
-            frozenset({"transactional_ddl", "file", "deferred_constraints"}),
-        ),
-        Server(
-            "postgresql",
-            frozenset(
-                {
-                    "transactional_ddl",
-                    "server",
-                    "schemas",
-                    "concurrent_index",
-                    "deferred_constraints",
-                    "password",
-                }
-            ),
-            "TEST_POSTGRESQL_URL",
-            "postgresql+psycopg://postgres@127.0.0.1/postgres",
-        ),
-        Server(
-            "mariadb",
-            frozenset({"ddl_commits", "server", "password"}),
-            "TEST_MARIADB_URL",
-            "mysql+pymysql://root@127.0.0.1/",
-        ),
-    ]
-}
-
-
-@functools.cache
-def problem(name: str) -> str | None:
-    """Why a server can't be used, asked once in a process."""
-    server = SERVERS[name]
-    if not server.variable:
-        return None
-    try:
-        _administer(server, "SELECT 1")
-    except Exception as error:
-        address = server.url.render_as_string(hide_password=True)
-        first_line = str(error).splitlines()[0]
-        return f"no {name} at {address} ({server.variable}): {first_line}"
-    return None
-
-
-def _administer(server: Server, *statements: str) -> list[t.Any]:
-    engine = sa.create_engine(
-        server.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
-    )
-    rows: list[t.Any] = []
-    with engine.connect() as connection:
-        for statement in statements:
-            result = connection.exec_driver_sql(statement)
-            rows = list(result) if result.returns_rows else []
-    return rows
-
-
-def _mariadb_drop(server: Server, name: str) -> None:
-    # A connection that a failed test left behind may hold a metadata lock, and DROP
-    # would wait for it.
-    query = f"SELECT id FROM information_schema.processlist WHERE db = '{name}'"
-    for (process,) in _administer(server, query):
-        try:
-            _administer(server, f"KILL {process}")
-        except sa.exc.OperationalError:
-            continue
-    _administer(server, f"DROP DATABASE IF EXISTS `{name}`")
+__all__ = ["SERVERS", "Database", "Server", "problem"]
 
 
 class Database:
@@ -117,32 +30,34 @@ class Database:
         self.server = server
         self.folder = folder
         self._siblings: list[Database] = []
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        self.name = f"fa_{os.getpid()}_{worker}_{next(_numbers)}"
-        self._url = self._create()
+        self.name, self._url = self._take()
 
-    def _create(self) -> sa.URL:
-        if not self.server.variable:
-            file = self.folder / f"{self.name}.db"
-            return sa.URL.create("sqlite", database=str(file))
-        quote = "`" if self.server.name == "mariadb" else '"'
-        _administer(self.server, f"CREATE DATABASE {quote}{self.name}{quote}")
-        return self.server.url.set(database=self.name)
+    def _take(self) -> tuple[str, sa.URL]:
+        if self.server.variable:
+            name = self.shelf.take()
+            return name, self.server.url.set(database=name)
+        name = new_name()
+        return name, sa.URL.create("sqlite", database=str(self.folder / f"{name}.db"))
+
+    @property
+    def shelf(self) -> Shelf:
+        """The databases of its server that are used again."""
+        return shelf(self.server)
 
     def drop(self) -> None:
-        """Remove it, also under the feet of connections that are left."""
+        """Give it away, also under the feet of connections that are left."""
         with contextlib.ExitStack() as stack:
             for sibling in self._siblings:
                 stack.callback(sibling.drop)
-            self._drop()
+            if self.server.variable:
+                self.shelf.give_back(self.name)
 
-    def _drop(self) -> None:
-        if self.server.name == "mariadb":
-            _mariadb_drop(self.server, self.name)
-        elif self.server.variable:
-            _administer(
-                self.server, f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)'
-            )
+    def empty(self) -> None:
+        """Make it as new, for another round."""
+        if self.server.variable:
+            assert self.shelf.empty(self.name), f"not emptied: {self.name}"
+        for file in self.folder.glob(f"{self.name}.db*"):
+            file.unlink()
 
     def sibling(self) -> Database:
         """Make another database on the same server, dropped together with this one."""
@@ -178,15 +93,18 @@ class Database:
         """An engine that keeps no connection."""
         return sa.create_engine(self._url, poolclass=sa.NullPool)
 
+    def _connect(self) -> sa.Connection:
+        return quick_engine(self._url).connect()
+
     def execute(self, *statements: str) -> None:
         """Run statements and commit them, on a connection apart."""
-        with self.engine().begin() as connection:
+        with self._connect() as connection, connection.begin():
             for statement in statements:
                 connection.exec_driver_sql(statement)
 
     def rows(self, query: str) -> list[tuple[t.Any, ...]]:
         """What a query gives, on a connection apart."""
-        with self.engine().connect() as connection:
+        with self._connect() as connection:
             return [tuple(row) for row in connection.exec_driver_sql(query)]
 
     def tables(self, schema: str | None = None) -> set[str]:
@@ -195,11 +113,13 @@ class Database:
 
     def all_tables(self, schema: str | None = None) -> set[str]:
         """Names of all tables."""
-        return set(sa.inspect(self.engine()).get_table_names(schema))
+        return set(sa.inspect(quick_engine(self._url)).get_table_names(schema))
 
     def columns(self, table: str) -> set[str]:
         """Names of a table's columns."""
-        return {c["name"] for c in sa.inspect(self.engine()).get_columns(table)}
+        return {
+            c["name"] for c in sa.inspect(quick_engine(self._url)).get_columns(table)
+        }
 
     def versions(self, table: str = "alembic_version") -> set[str]:
         """Rows of the version table; none if it doesn't exist."""
@@ -210,7 +130,7 @@ class Database:
 
     def snapshot(self, schema: str | None = None) -> dict[str, t.Any]:
         """The whole schema and the applied ids, for comparing."""
-        inspector = sa.inspect(self.engine())
+        inspector = sa.inspect(quick_engine(self._url))
         tables = {
             name: {
                 "columns": [
