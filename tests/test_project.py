@@ -27,7 +27,9 @@ def pins(path: Path) -> dict[str, str]:
     """Lower-case name -> version, of a file that holds nothing else."""
     found = {}
     for line in path.read_text().splitlines():
-        if line and not line.startswith("#"):
+        if line.startswith("-r "):
+            found.update(pins(path.with_name(line.removeprefix("-r "))))
+        elif line and not line.startswith("#"):
             match = re.fullmatch(r"([A-Za-z0-9._-]+)==([0-9][A-Za-z0-9.]*)", line)
             assert match, f"{path.name}: {line!r} is more than a name and a version"
             found[match[1].lower()] = match[2]

@@ -1,0 +1,1 @@
+"""Files that are copied into an application's folder and run there."""
