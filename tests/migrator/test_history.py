@@ -355,7 +355,7 @@ def test_graph_equals_alembics(seed: int) -> None:
         pending = history.pending(applied)
         assert set(pending) == set(steps)
         assert len(pending) == len(steps)
-        done = set(history._ancestors(applied))
+        done = set(history.ancestors(applied))
         for id_ in pending:
             assert done.issuperset(history._down[id_])
             done.add(id_)

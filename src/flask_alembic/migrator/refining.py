@@ -19,6 +19,28 @@ from alembic.util import DispatchPriority
 from alembic.util import PriorityDispatchResult
 
 from ..results import Finding
+from . import bulk
+from . import casts
+from . import checks
+from . import companions
+from . import computed
+from . import constraints
+from . import enums
+from . import expressions
+from . import needed_indexes
+from . import partial_indexes
+from . import renaming
+from . import required
+from . import sequences
+from . import settled
+from .constraints import Met
+from .models import refuse_without_models
+from .owned import Ownership
+from .owned import report
+from .renamed_view import NewNames
+from .renamed_view import RenamedInspector
+from .settled import HeldColumns
+from .table_operations import in_batches
 
 if t.TYPE_CHECKING:
     from .context import StepContext
@@ -36,11 +58,16 @@ class Choices:
         at all, whatever looks like one.
     :param defaults: ``table.column`` -> SQL text, for rows that need a value.
     :param ask: Called with a question; None where nobody is there.
+    :param all_tables: Drop tables without a model whoever has made them, and even if
+        none is left.
+    :param answers: Option -> what was answered, so that nothing is asked twice.
     """
 
     renames: t.Mapping[str, str] | t.Literal[False] | None = None
     defaults: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     ask: t.Callable[[t.Any], t.Any] | None = None
+    all_tables: bool = False
+    answers: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(slots=True)
@@ -51,14 +78,46 @@ class Refinement:
         reverse, taken when all is done.
     :param findings: What the reader of the draft should know.
     :param renames: Old name -> new name, of what became a rename.
+    :param ownership: Which tables are left out, and why.
+    :param names: What the database is seen under, once something is renamed.
+    :param understood: Keys of ``choices.renames`` that mean something here.
+    :param renameable: What could have been meant.
+    :param tables: Those that are in the database and have a model.
+    :param fillable: Columns that ``choices.defaults`` can give a value to.
+    :param held: Columns whose type or default the database is asked about.
     """
 
     context: StepContext
     autogen: AutogenContext
     ops: UpgradeOps
     choices: Choices
+    ownership: Ownership
+    held: HeldColumns
+    tables: list[Met] = dataclasses.field(default_factory=list)
     findings: list[Finding] = dataclasses.field(default_factory=list)
     renames: dict[str, str] = dataclasses.field(default_factory=dict)
+    names: NewNames = dataclasses.field(default_factory=NewNames)
+    understood: set[str] = dataclasses.field(default_factory=set)
+    renameable: tuple[str, ...] = ()
+    fillable: list[str] = dataclasses.field(default_factory=list)
+
+    def compare_again(self) -> None:
+        """Compare anew, with the database seen under the names in ``names``."""
+        autogen, found = self.autogen, UpgradeOps([])
+        self.held.clear()
+        self.tables.clear()
+        self.ownership.left_out.clear()
+        inspector: t.Any = RenamedInspector(bulk.inspector(autogen), self.names)
+        autogen.inspector = inspector
+        drafting = autogen.opts.pop(_KEY)
+        try:
+            compare = autogen.comparators.dispatch(
+                "autogenerate", qualifier=autogen.dialect.name
+            )
+            compare(autogen, found)
+        finally:
+            autogen.opts[_KEY] = drafting
+        self.ops.ops[:] = found.ops
 
 
 Refiner: t.TypeAlias = t.Callable[[Refinement], None]
@@ -66,7 +125,26 @@ Refiner: t.TypeAlias = t.Callable[[Refinement], None]
 
 def _refiners() -> tuple[Refiner, ...]:
     """What refines, in this order: each sees what those before it left."""
-    return ()
+    return (
+        renaming.rename,
+        settled.settle,
+        expressions.compare,
+        checks.complete_new_tables,
+        partial_indexes.complete_new_tables,
+        constraints.find_unnamed,
+        constraints.name_new,
+        constraints.index_foreign_keys,
+        needed_indexes.keep_served,
+        report,
+        refuse_without_models,
+        enums.refine_columns,
+        required.require,
+        sequences.compare,
+        enums.refine_types,
+        casts.convert,
+        in_batches,
+        companions.put_in_order,
+    )
 
 
 @contextlib.contextmanager
@@ -80,10 +158,16 @@ def refining(context: StepContext, choices: Choices) -> t.Iterator[list[Refineme
     opts = context.opts
     before = dict(opts)
     plugins = list(opts.get("autogenerate_plugins") or [ALEMBICS])
-    opts["autogenerate_plugins"] = [*plugins, PLUGIN]
-    opts[_KEY] = (context, choices, done)
+    plugins += companions.load(context.settings.plugins)
+    opts["autogenerate_plugins"] = [*dict.fromkeys(plugins), PLUGIN]
+    ownership, held = Ownership(context, choices), settled.hold(opts)
+    ownership.apply(opts)
+    tables = constraints.hold(opts)
+    enums.watch(opts)
+    opts[_KEY] = (context, choices, ownership, held, tables, done)
     try:
-        yield done
+        with partial_indexes.unwarned(), bulk.reading(opts, context):
+            yield done
     finally:
         opts.clear()
         opts.update(before)
@@ -93,14 +177,21 @@ def refining(context: StepContext, choices: Choices) -> t.Iterator[list[Refineme
 def _register() -> None:
     # The registry is global: a name of its own keeps it out of everyone's wildcard.
     plugin = Plugin(PLUGIN)
+    bulk.add_comparators(plugin)
+    enums.add_comparator(plugin)
+    settled.add_comparators(plugin)
+    constraints.add_comparators(plugin)
+    computed.add_comparators(plugin)
     plugin.add_autogenerate_comparator(
         _refine, "autogenerate", priority=DispatchPriority.LAST
     )
 
 
 def _refine(autogen: AutogenContext, ops: UpgradeOps) -> PriorityDispatchResult:
-    context, choices, done = autogen.opts[_KEY]
-    refinement = Refinement(context, autogen, ops, choices)
+    if _KEY not in autogen.opts:
+        return PriorityDispatchResult.CONTINUE
+    context, choices, ownership, held, tables, done = autogen.opts[_KEY]
+    refinement = Refinement(context, autogen, ops, choices, ownership, held, tables)
     for refiner in _refiners():
         refiner(refinement)
     done.append(refinement)

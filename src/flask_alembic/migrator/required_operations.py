@@ -1,0 +1,119 @@
+"""Operations that make a column required: they reverse, and are written as plain Alembic."""
+
+from __future__ import annotations
+
+import typing as t
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import renderers
+from alembic.operations import Operations
+from alembic.operations.ops import AlterColumnOp
+from alembic.operations.ops import ExecuteSQLOp
+from alembic.operations.ops import MigrateOperation
+
+from .table_operations import Nothing
+
+
+class Backfill(ExecuteSQLOp):
+    """Rows get the value that a column requires."""
+
+    def __init__(self, sql: str) -> None:
+        # A ":" begins a parameter in what op.execute() is given.
+        super().__init__(sql.replace(":", r"\:"))
+
+    def reverse(self) -> Nothing:
+        """Values stay: nobody knows which of them were there."""
+        return Nothing()
+
+    def to_diff_tuple(self) -> tuple[t.Any, ...]:
+        """Say it as a difference."""
+        return ("execute", str(self.sqltext).replace(r"\:", ":"))
+
+
+class Adjust(Backfill):
+    """SQL that goes with a change of a table; it changes no schema."""
+
+    def to_diff_tuple(self) -> t.Any:
+        """There is no difference."""
+        return []
+
+
+class Refill(Backfill):
+    """Rows get the values of a column that isn't computed any more.
+
+    :param forth: In the upgrade; in the downgrade otherwise.
+    """
+
+    def __init__(self, sql: str, *, forth: bool) -> None:
+        super().__init__(sql)
+        self.sql, self.forth = sql, forth
+
+    def reverse(self) -> t.Any:
+        """What is filled one way isn't the other."""
+        return Refill(self.sql, forth=not self.forth)
+
+    def to_diff_tuple(self) -> t.Any:
+        """Say it as a difference, if it is one of the upgrade."""
+        return super().to_diff_tuple() if self.forth else []
+
+
+class NewRequired(AlterColumnOp):
+    """A column that was added becomes required."""
+
+    needs_batch = True
+
+    def reverse(self) -> t.Any:
+        """Nothing: the column is dropped."""
+        return Nothing()
+
+
+class Stop(MigrateOperation):
+    """The revision ends here, with an error, where a table has rows.
+
+    :param column: What the error is about.
+    :param query: Finds a row.
+    """
+
+    def __init__(self, column: str, query: str, message: str) -> None:
+        self.column, self.query, self.message = column, query, message
+        self.comment = "there is no value for the rows that are there"
+
+    def reverse(self) -> Nothing:
+        """A downgrade needs no value."""
+        return Nothing()
+
+    def to_diff_tuple(self) -> t.Any:
+        """There is no difference."""
+        return []
+
+
+@renderers.dispatch_for(Stop)
+def _render_stop(autogen: AutogenContext, op: Stop) -> list[str]:
+    module = autogen.opts["alembic_module_prefix"] or ""
+    text = f"{autogen.opts['sqlalchemy_module_prefix'] or ''}text"
+    query = op.query.replace(":", r"\:")
+    return [
+        f"# {op.column}: {op.comment}.",
+        f"if not {module}get_context().as_sql:",
+        f"if {module}get_bind().execute({text}({query!r})).first():",
+        f"raise RuntimeError({op.message!r})",
+        "",
+        "",
+    ]
+
+
+@Operations.implementation_for(Stop)
+def _run_stop(_: Operations, __: Stop) -> None:
+    """The SQL of a draft shows what runs where there are no rows."""
+
+
+@renderers.dispatch_for(Refill)
+def _render_refill(autogen: AutogenContext, op: Refill) -> str | list[str]:
+    render: t.Callable[..., str] = renderers.dispatch(ExecuteSQLOp)
+    return render(autogen, op) if op.forth else []
+
+
+@Operations.implementation_for(Refill)
+def _run_refill(operations: Operations, op: Refill) -> None:
+    if op.forth:
+        operations.execute(op.sqltext)

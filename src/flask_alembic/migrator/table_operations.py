@@ -1,0 +1,123 @@
+"""Changes of one table that are written as a batch where nothing else would run."""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import renderers
+from alembic.operations import Operations
+from alembic.operations import ops
+
+if t.TYPE_CHECKING:
+    from .refining import Refinement
+
+
+class Nothing(ops.MigrateOperation):
+    """The way back of what needs none."""
+
+    def reverse(self) -> Nothing:
+        """Do nothing again."""
+        return self
+
+    def to_diff_tuple(self) -> t.Any:
+        """There is no difference."""
+        return []
+
+
+class TableChanges(ops.ModifyTableOps):
+    """Operations on one table.
+
+    :ivar batch: They are written as a batch, whatever ``render_as_batch`` says.
+    :ivar naming_convention: Names under which the batch knows constraints without one.
+    """
+
+    batch: bool = False
+    naming_convention: t.Mapping[str, str] | None = None
+
+    @classmethod
+    def of(
+        cls, found: ops.ModifyTableOps, operations: t.Sequence[ops.MigrateOperation]
+    ) -> TableChanges:
+        """Hold operations in the way of another container for the same table."""
+        made = cls(found.table_name, operations, schema=found.schema)
+        if isinstance(found, TableChanges):
+            made.batch, made.naming_convention = found.batch, found.naming_convention
+        return made
+
+    def reverse(self) -> TableChanges:
+        """Undo them from the last to the first."""
+        back = [op.reverse() for op in reversed(self.ops)]
+        return self.of(self, [op for op in back if not isinstance(op, Nothing)])
+
+
+def changes_of(found: ops.ModifyTableOps) -> TableChanges:
+    """Turn a container of Alembic's into one of ours, where it stands."""
+    if not isinstance(found, TableChanges):
+        t.cast(t.Any, found).__class__ = TableChanges
+    return t.cast(TableChanges, found)
+
+
+_NEED_BATCH = (ops.AddConstraintOp, ops.DropConstraintOp)
+
+
+def in_batches(refinement: Refinement) -> None:
+    """Write as a batch what SQLite can't do in another way.
+
+    Where ``render_as_batch`` was chosen, it holds for all that Alembic drafts itself.
+    """
+    if not refinement.context.target.dialect.keeps_rebuilt_tables:
+        return
+    context = refinement.context
+    # What an env.py leaves out can't be told from what it has turned off.
+    chosen = context.scripted or "render_as_batch" in context.settings.context
+    for op in refinement.ops.ops:
+        if isinstance(op, ops.ModifyTableOps) and any(
+            getattr(inner, "needs_batch", not chosen and _needs_batch(inner))
+            for inner in op.ops
+        ):
+            changes_of(op).batch = True
+
+
+def _needs_batch(op: ops.MigrateOperation) -> bool:
+    if isinstance(op, ops.AlterColumnOp):
+        # A name alone is changed without.
+        return op.modify_name is None
+    if isinstance(op, (ops.AddColumnOp, ops.DropColumnOp)):
+        # A column that is dropped is added on the way back.
+        column = op.column if isinstance(op, ops.AddColumnOp) else op.to_column()
+        # The check of an enum or a boolean comes and goes with it.
+        checked = bool(getattr(column.type, "create_constraint", False))
+        stored = column.computed is not None and bool(column.computed.persisted)
+        return checked or stored
+    return isinstance(op, _NEED_BATCH)
+
+
+@renderers.dispatch_for(TableChanges)
+def _render_table_changes(autogen: AutogenContext, op: TableChanges) -> list[str]:
+    if not op.batch and not op.naming_convention:
+        render: t.Callable[..., list[str]] = renderers.dispatch(ops.ModifyTableOps)
+        return render(autogen, copy.copy(op))
+    if not op.ops:
+        return []
+    module = autogen.opts["alembic_module_prefix"] or ""
+    arguments = [repr(str(op.table_name)), f"schema={op.schema!r}"]
+    if op.naming_convention:
+        arguments.append(f"naming_convention={dict(op.naming_convention)!r}")
+    lines = [f"with {module}batch_alter_table({', '.join(arguments)}) as batch_op:"]
+    with autogen._within_batch():
+        for inner in op.ops:
+            found = renderers.dispatch(inner)(autogen, inner)
+            lines += [found] if isinstance(found, str) else found
+    return [*lines, ""]
+
+
+@renderers.dispatch_for(Nothing)
+def _render_nothing(_: AutogenContext, __: Nothing) -> list[str]:
+    return []
+
+
+@Operations.implementation_for(Nothing)
+def _run_nothing(_: Operations, __: Nothing) -> None:
+    """The SQL of a draft has nothing of it."""

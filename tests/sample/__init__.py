@@ -1,0 +1,1 @@
+"""A shop with 25 tables, and ten changes of its models."""
