@@ -26,9 +26,9 @@ python_maximum_signature_line_length = 80
 
 # What belongs to other projects has no page here to link to.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(alembic|flask|flask_sqlalchemy|sqlalchemy|click|sa)\..*"),
+    (r"py:.*", r"(alembic|datetime|flask|flask_sqlalchemy|sqlalchemy|click|sa)\..*"),
     (r"py:.*", r"(collections|contextlib|os|pathlib|typing|types|t)\..*"),
-    (r"py:class", "Flask|AsyncEngine"),
+    (r"py:class", "Flask|Blueprint|AsyncEngine"),
     (r"py:class", "Config|EnvironmentContext|MigrationContext|MigrationScript"),
     (r"py:class", "Operations|Script|ScriptDirectory"),
     # Described in words: names of types that stand for several others.

@@ -46,7 +46,7 @@ def without(project: Project, heavy: tuple[str, ...], *arguments: str) -> Result
     (project.root / "forbid.py").write_text(
         FORBID.format(heavy=heavy, arguments=listed)
     )
-    return project.run(program=["forbid.py"])
+    return project.run(program=["forbid.py"], anew=True)
 
 
 def test_import(project: Project) -> None:

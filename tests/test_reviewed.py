@@ -334,8 +334,9 @@ def test_failing_step_is_told_to_listeners(failing: Project) -> None:
     assert [event.kind for event in events] == [
         "run_started",
         *["step_started", "step_finished"] * 2,
-        "run_finished",
+        "run_failed",
     ]
+    assert events[-1].message == "ValueError: no luck"
     result = events[-2].result
     assert result is not None and result.state == "failed"
     assert result.error == "ValueError: no luck"

@@ -8,7 +8,10 @@
     │   └── RevisionFileError       one file can't be read, compiled or loaded
     ├── TargetError                 a revision that was asked for can't be used
     ├── DatabaseError               a database can't be reached or read
-    │   └── VersionTableError       it holds revisions that the code can't place
+    │   ├── VersionTableError       it holds revisions that the code can't place
+    │   └── NotReadyError           a database wasn't at the heads in time
+    ├── LockError                   another process migrates the same database
+    ├── RepairError                 an interrupted revision needs a decision
     ├── SessionError                the application's own transaction is in the way
     └── DraftError                  a revision can't be written
 
@@ -29,7 +32,7 @@ class MigrationError(Exception):
     :param fix: The command or setting that mends it.
     """
 
-    exit_code: t.ClassVar[int] = 1
+    exit_code: int = 1
 
     report: t.Any = None
     """The :class:`.Report` of the run that failed, if there was one."""
@@ -75,6 +78,24 @@ class DatabaseError(MigrationError):
 
 class VersionTableError(DatabaseError):
     """The version table holds revisions that the code can't place."""
+
+
+class NotReadyError(DatabaseError):
+    """A database wasn't at the code's heads in time.
+
+    The report's ``statuses`` say how far each one was at last.
+    """
+
+
+class LockError(MigrationError):
+    """Another process migrates the same database, and went on doing so."""
+
+
+class RepairError(MigrationError):
+    """A revision was interrupted half-way, and what to do isn't certain."""
+
+    unfinished: tuple[t.Any, ...] = ()
+    """An :class:`.Unfinished` for each revision that this is about."""
 
 
 class SessionError(MigrationError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import sys
@@ -17,6 +18,7 @@ from flask import has_app_context
 
 from . import settings
 from .errors import SetupError
+from .web import pending
 
 if t.TYPE_CHECKING:
     from alembic.config import Config
@@ -26,6 +28,7 @@ if t.TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
     from alembic.script import Script
     from alembic.script import ScriptDirectory
+    from flask import Blueprint
 
     from .migrator.commands import Commands
     from .migrator.databases import Metadata
@@ -40,6 +43,7 @@ if t.TYPE_CHECKING:
     from .results import Finding
     from .results import LogEntry
     from .results import Plan
+    from .results import RecordedStep
     from .results import Report
     from .results import Status
 
@@ -112,6 +116,7 @@ class Alembic:
         if self.run_mkdir if run_mkdir is None else run_mkdir:
             self._try_mkdir(app)
         name = self.command_name if command_name is None else command_name
+        pending.install(app, lambda: self, name or None)
         if name:
             from .cli import cli
 
@@ -410,21 +415,97 @@ class Alembic:
         """
         return self._call(lambda commands: commands.status(databases))
 
+    def record(
+        self, *, databases: t.Collection[str] | None = None
+    ) -> tuple[RecordedStep, ...]:
+        """Show what was run, each database's newest step first.
+
+        :param databases: Only these; all by default.
+        :raises SetupError: ``ALEMBIC_HISTORY`` is off.
+
+        .. versionadded:: 4.0
+        """
+        return self._call(lambda commands: commands.record(databases))
+
+    def verify(
+        self, *, databases: t.Collection[str] | None = None
+    ) -> tuple[Finding, ...]:
+        """Compare the revisions that are applied with their files, by the record.
+
+        :param databases: Only these; all by default.
+        :return: Errors for what was edited or is gone; nothing where all is the same.
+        :raises SetupError: ``ALEMBIC_HISTORY`` is off.
+
+        .. versionadded:: 4.0
+        """
+        return self._call(lambda commands: commands.verify(databases))
+
+    def wait(
+        self,
+        timeout: float = 60,
+        interval: float = 1.0,
+        exact: bool = False,
+        databases: t.Collection[str] | None = None,
+    ) -> tuple[Status, ...]:
+        """Wait until every database is at the code's heads, or ahead of them.
+
+        One that doesn't answer isn't there yet. Between two looks no connection is
+        held; each one is a single SELECT.
+
+        :param timeout: Seconds after which to give up; 0 to look once.
+        :param interval: Seconds between two looks.
+        :param exact: A database that is ahead isn't ready.
+        :param databases: Only these; all by default.
+        :raises NotReadyError: One wasn't ready in time. ``exit_code`` is that of
+            ``flask db status --check``.
+
+        .. versionadded:: 4.0
+        """
+        from .migrator import entry
+        from .migrator import waiting
+
+        with self._live() as live:
+            # Not the session's connection: its transaction may not see what others do.
+            apart = self._new_live(stand_ins={}, config=live.given_config)
+            with entry.replaced(g._flask_alembic, self, apart):
+                return waiting.wait(
+                    lambda: self.status(databases=databases),
+                    timeout=timeout,
+                    interval=interval,
+                    exact=exact,
+                )
+
+    @functools.cached_property
+    def health(self) -> Blueprint:
+        """A blueprint whose ``/ready`` says whether every database is ready.
+
+        .. versionadded:: 4.0
+        """
+        from .web.health import make_blueprint
+
+        return make_blueprint(lambda: self)
+
     def plan(
         self,
         target: Target | None = None,
         *,
         databases: t.Collection[str] | None = None,
         direction: t.Literal["upgrade", "downgrade"] = "upgrade",
+        statements: bool | t.Literal["drops"] = False,
     ) -> tuple[Plan, ...]:
         """Tell what a command would do, without doing it.
 
         :param target: By default "heads", and -1 downwards.
         :param databases: Only these; all by default.
+        :param statements: Add the SQL of each step, and the tables and columns that it
+            drops. The revisions' functions are called for it, as for offline SQL;
+            with "drops" those alone that speak of dropping something.
 
         .. versionadded:: 4.0
         """
-        return self._call(lambda commands: commands.plan(target, databases, direction))
+        return self._call(
+            lambda commands: commands.plan(target, databases, direction, statements)
+        )
 
     def visit(
         self,
@@ -453,6 +534,7 @@ class Alembic:
         sql: t.Literal[False] = False,
         databases: t.Collection[str] | None = None,
         tag: str | None = None,
+        dry_run: bool = False,
     ) -> Report: ...
 
     @t.overload
@@ -463,6 +545,7 @@ class Alembic:
         sql: t.Literal[True],
         databases: t.Collection[str] | None = None,
         tag: str | None = None,
+        dry_run: bool = False,
     ) -> dict[str, str]: ...
 
     @t.overload
@@ -473,6 +556,7 @@ class Alembic:
         sql: bool,
         databases: t.Collection[str] | None = None,
         tag: str | None = None,
+        dry_run: bool = False,
     ) -> Report | dict[str, str]: ...
 
     def upgrade(
@@ -482,6 +566,7 @@ class Alembic:
         sql: bool = False,
         databases: t.Collection[str] | None = None,
         tag: str | None = None,
+        dry_run: bool = False,
     ) -> Report | dict[str, str]:
         """Run revisions until the database is at the target.
 
@@ -489,14 +574,18 @@ class Alembic:
         :param sql: Write SQL instead of running it; ``target`` may be "start:end".
         :param databases: Only these; all by default.
         :param tag: For an ``env.py`` that asks for it.
+        :param dry_run: Run everything, roll it back, and report what it did. MariaDB
+            can't: the report has the SQL instead.
         :return: What was done; with ``sql``, database name -> script.
 
         .. versionchanged:: 4.0
-            Returns a report. ``sql`` and ``databases`` are new.
+            Returns a report. ``sql``, ``databases`` and ``dry_run`` are new.
         """
         if sql:
             return self._call(lambda c: c.offline("upgrade", target, databases, tag))
-        return self._call(lambda commands: commands.upgrade(target, databases, tag))
+        return self._call(
+            lambda commands: commands.upgrade(target, databases, tag, dry_run)
+        )
 
     @t.overload
     def downgrade(
@@ -506,6 +595,7 @@ class Alembic:
         sql: t.Literal[False] = False,
         databases: t.Collection[str] | None = None,
         tag: str | None = None,
+        dry_run: bool = False,
     ) -> Report: ...
 
     @t.overload
@@ -516,6 +606,7 @@ class Alembic:
         sql: t.Literal[True],
         databases: t.Collection[str] | None = None,
         tag: str | None = None,
+        dry_run: bool = False,
     ) -> dict[str, str]: ...
 
     @t.overload
@@ -526,6 +617,7 @@ class Alembic:
         sql: bool,
         databases: t.Collection[str] | None = None,
         tag: str | None = None,
+        dry_run: bool = False,
     ) -> Report | dict[str, str]: ...
 
     def downgrade(
@@ -535,6 +627,7 @@ class Alembic:
         sql: bool = False,
         databases: t.Collection[str] | None = None,
         tag: str | None = None,
+        dry_run: bool = False,
     ) -> Report | dict[str, str]:
         """Undo revisions until the database is at the target.
 
@@ -542,14 +635,18 @@ class Alembic:
         :param sql: Write SQL instead of running it; ``target`` is "start:end".
         :param databases: Only these; all by default.
         :param tag: For an ``env.py`` that asks for it.
+        :param dry_run: Run everything, roll it back, and report what it did. MariaDB
+            can't: the report has the SQL instead.
         :return: What was done; with ``sql``, database name -> script.
 
         .. versionchanged:: 4.0
-            Returns a report. ``sql`` and ``databases`` are new.
+            Returns a report. ``sql``, ``databases`` and ``dry_run`` are new.
         """
         if sql:
             return self._call(lambda c: c.offline("downgrade", target, databases, tag))
-        return self._call(lambda commands: commands.downgrade(target, databases, tag))
+        return self._call(
+            lambda commands: commands.downgrade(target, databases, tag, dry_run)
+        )
 
     @t.overload
     def stamp(
@@ -613,6 +710,27 @@ class Alembic:
             lambda commands: commands.stamp(target, databases, tag, purge)
         )
 
+    def repair(
+        self,
+        revision: str | None = None,
+        *,
+        action: t.Literal["finish", "done", "undo"] | None = None,
+        ran: bool | None = None,
+        databases: t.Collection[str] | None = None,
+    ) -> Report:
+        """Mend what a run left half-way on a database that commits every statement.
+
+        :param revision: Only this one; an id or its beginning.
+        :param action: ``finish`` runs what is left, ``done`` takes it as applied,
+            ``undo`` takes its statements back; by default tell what is unfinished.
+        :param ran: Whether a statement has run of which the database can't tell.
+        :param databases: Only these; all by default.
+        :raises RepairError: The action can't be done; it says why.
+
+        .. versionadded:: 4.0
+        """
+        return self._call(lambda c: c.repair(revision, action, ran, databases))
+
     # -- drafts ------------------------------------------------------------------------
 
     def revision(
@@ -630,6 +748,8 @@ class Alembic:
         renames: t.Mapping[str, str] | t.Literal[False] | None = None,
         defaults: t.Mapping[str, str] | None = None,
         ask: t.Callable[[t.Any], t.Any] | None = None,
+        all_tables: bool = False,
+        prove: bool | None = None,
     ) -> list[Script]:
         """Write a revision from the differences between models and databases.
 
@@ -648,16 +768,64 @@ class Alembic:
         :param defaults: Column -> SQL text for rows that need a value, such as
             ``"users.email": "''"``.
         :param ask: Called with a question where something isn't decided.
+        :param all_tables: Drop tables without a model whoever has made them, and even
+            if none is left.
+        :param prove: Upgrade, downgrade and upgrade it on scratch databases; by
+            default what ``ALEMBIC_PROVE`` says. What comes of it :meth:`draft` tells.
         :return: The new revisions; none if nothing changed.
 
         .. versionchanged:: 4.0
             Writes nothing if nothing changed.
         """
+        drafted = self.draft(
+            message,
+            empty,
+            branch,
+            parent,
+            splice,
+            depend,
+            label,
+            path,
+            rev_id=rev_id,
+            renames=renames,
+            defaults=defaults,
+            ask=ask,
+            all_tables=all_tables,
+            prove=prove,
+        )
+        if not drafted.revisions:
+            return []
+        return self._call(lambda commands: commands.written(drafted))
 
-        def work(commands: Commands) -> list[Script]:
+    def draft(
+        self,
+        message: str | None,
+        empty: bool = False,
+        branch: str = "default",
+        parent: Target = "head",
+        splice: bool = False,
+        depend: Target | None = None,
+        label: str | t.Sequence[str] | None = None,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        rev_id: str | None = None,
+        renames: t.Mapping[str, str] | t.Literal[False] | None = None,
+        defaults: t.Mapping[str, str] | None = None,
+        ask: t.Callable[[t.Any], t.Any] | None = None,
+        all_tables: bool = False,
+        prove: bool | None = None,
+    ) -> Draft:
+        """Write a revision as :meth:`revision` does, and tell what was found.
+
+        Takes the same arguments. Where nothing changed, the draft has no path.
+
+        .. versionadded:: 4.0
+        """
+
+        def work(commands: Commands) -> Draft:
             from .migrator.refining import Choices
 
-            return commands.revision(
+            return commands.draft(
                 message,
                 empty,
                 branch,
@@ -667,7 +835,8 @@ class Alembic:
                 label,
                 path,
                 rev_id,
-                Choices(renames, defaults or {}, ask),
+                Choices(renames, defaults or {}, ask, all_tables),
+                prove,
             )
 
         return self._call(work)
@@ -702,14 +871,32 @@ class Alembic:
         """Whether :meth:`revision` would write something."""
         return bool(self.diff().operations)
 
-    def diff(self, *, databases: t.Collection[str] | None = None) -> Draft:
+    def diff(
+        self,
+        *,
+        databases: t.Collection[str] | None = None,
+        renames: t.Mapping[str, str] | t.Literal[False] | None = None,
+        defaults: t.Mapping[str, str] | None = None,
+        ask: t.Callable[[t.Any], t.Any] | None = None,
+        all_tables: bool = False,
+        sql: bool = False,
+    ) -> Draft:
         """Compare as :meth:`revision` does, and write nothing.
 
         :param databases: Only these; all by default.
+        :param renames: As :meth:`revision` takes them; so are the next three.
+        :param sql: Add the upgrade's SQL, for each database.
 
         .. versionadded:: 4.0
         """
-        return self._call(lambda commands: commands.diff(databases))
+
+        def work(commands: Commands) -> Draft:
+            from .migrator.refining import Choices
+
+            choices = Choices(renames, defaults or {}, ask, all_tables)
+            return commands.diff(databases, choices, sql)
+
+        return self._call(work)
 
     # -- upkeep ------------------------------------------------------------------------
 

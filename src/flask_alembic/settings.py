@@ -21,12 +21,17 @@ DEFAULT_OPTIONS: t.Mapping[str, t.Any] = {
 DEFAULT_CONTEXT: t.Mapping[str, t.Any] = {"compare_server_default": True}
 """What ``init_app`` puts into ``app.config["ALEMBIC_CONTEXT"]``."""
 
-PLACES = frozenset(DEFAULT_OPTIONS)
+PLACES = frozenset([*DEFAULT_OPTIONS, "plugins"])
 
 MIN_PREFIX = 4
 """How many digits of a target are the beginning of an id; fewer are a count."""
 
 SYS_PATH = "prepend_sys_path"
+
+HISTORY_TABLE = "alembic_history"
+"""Table with the record of what was run."""
+
+VERSION_TABLE = "alembic_version"
 
 VERSIONS = "versions"
 """Where plain Alembic and Flask-Migrate keep revisions, in the script location."""
@@ -62,6 +67,12 @@ class Settings:
     :param statement_timeout: How long a statement may run; seconds, None likewise.
     :param lock_retries: How often to try again after waiting for a lock in vain.
     :param history: Keep a table of what was run.
+    :param ignore_tables: Patterns of tables that are never compared, and presets.
+    :param drop_unknown_tables: Draft to drop tables that no revision has made, too.
+    :param plugins: Modules and Alembic plugins that compare more than tables.
+    :param prove: Try each new revision on scratch databases.
+    :param health_interval: How long an answer of the health check holds; seconds.
+    :param pending_page: In debug mode, show what is pending in place of an error.
     """
 
     script_location: Path
@@ -78,6 +89,12 @@ class Settings:
     statement_timeout: float | None = None
     lock_retries: int = 10
     history: bool = False
+    ignore_tables: tuple[str, ...] = ()
+    drop_unknown_tables: bool = False
+    plugins: tuple[str, ...] = ()
+    prove: bool = False
+    health_interval: float = 5.0
+    pending_page: bool = False
 
     @property
     def home(self) -> Path:
@@ -101,7 +118,7 @@ class Settings:
     @property
     def version_table(self) -> str:
         """Name of the table that holds the applied revisions."""
-        return str(self.context.get("version_table", "alembic_version"))
+        return str(self.context.get("version_table", VERSION_TABLE))
 
     @property
     def version_table_schema(self) -> str | None:
@@ -175,7 +192,23 @@ def read(config: t.Mapping[str, t.Any], root_path: str) -> Settings:
         statement_timeout=_limit(config, "ALEMBIC_STATEMENT_TIMEOUT", None),
         lock_retries=_count(config, "ALEMBIC_LOCK_RETRIES", 10),
         history=bool(config.get("ALEMBIC_HISTORY", False)),
+        ignore_tables=names(
+            "ALEMBIC_IGNORE_TABLES", config.get("ALEMBIC_IGNORE_TABLES")
+        ),
+        drop_unknown_tables=bool(config.get("ALEMBIC_DROP_UNKNOWN_TABLES", False)),
+        plugins=names("ALEMBIC['plugins']", given.get("plugins")),
+        prove=bool(config.get("ALEMBIC_PROVE", False)),
+        health_interval=health_interval(config),
+        pending_page=pending_page(config),
     )
+
+
+def history_table(version_table: str) -> str:
+    """Name the record; each version table has its own."""
+    if version_table == VERSION_TABLE:
+        return HISTORY_TABLE
+    # PostgreSQL's names end after 63 characters.
+    return f"{version_table[:55]}_history"
 
 
 def locate(value: str | os.PathLike[str], root_path: str) -> Path:
@@ -268,6 +301,17 @@ def seconds(name: str, value: t.Any) -> float:
     return float(found[1]) * _UNITS[found[2] or ""]
 
 
+def health_interval(config: t.Mapping[str, t.Any]) -> float:
+    """Read how long an answer of the health check holds; nothing else is looked at."""
+    key = "ALEMBIC_HEALTH_INTERVAL"
+    return seconds(key, config.get(key, 5))
+
+
+def pending_page(config: t.Mapping[str, t.Any]) -> bool:
+    """Read whether the page with pending revisions is wanted."""
+    return bool(config.get("ALEMBIC_PENDING_PAGE", False))
+
+
 def _limit(
     config: t.Mapping[str, t.Any], key: str, default: float | None
 ) -> float | None:
@@ -281,6 +325,20 @@ def _count(config: t.Mapping[str, t.Any], key: str, default: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise SetupError(f"{key} must be a number, 0 or more, not {value!r}.")
     return value
+
+
+def names(key: str, value: t.Any) -> tuple[str, ...]:
+    """Read a list of names; a text holds one in each line or between commas.
+
+    :param key: What it was given as, for the error.
+    :raises SetupError: It is something else.
+    """
+    if isinstance(value, str):
+        value = [part.strip() for part in re.split(r"[,\n]", value) if part.strip()]
+    listed = isinstance(value, (list, tuple, set, frozenset))
+    if value is not None and not (listed and all(isinstance(x, str) for x in value)):
+        raise SetupError(f"{key} must be a list of names, not {value!r}.")
+    return tuple(value or ())
 
 
 def _binds(value: t.Any) -> bool | tuple[str, ...]:

@@ -17,14 +17,22 @@ from flask_alembic.cli import cli as core_group
 from flask_alembic.cli import LazyGroup
 from flask_alembic.cli import TRACEBACK
 from flask_alembic.cli import traceback_option
+from flask_alembic.cli.asking import can_ask
+from flask_alembic.cli.asking import confirm_drops
+from flask_alembic.cli.asking import Direction
+from flask_alembic.cli.deciding import DECISIONS
+from flask_alembic.cli.deciding import decisions
 from flask_alembic.cli.failures import exit_code
 from flask_alembic.cli.failures import failure_lines
 from flask_alembic.cli.invocation import EXTENSION
 from flask_alembic.cli.invocation import TargetCommand
+from flask_alembic.cli.plans import show_dry_run
+from flask_alembic.cli.recording import recorded
 from flask_alembic.cli.render import show_error
 
 from . import commands
 from .errors import MigrateError
+from .state import current_state
 
 logger = logging.getLogger("flask_migrate")
 
@@ -109,7 +117,9 @@ def db(directory: str | None, x_arg: tuple[str, ...]) -> None:
 
 
 def _command(
-    *options: Option, cls: type[click.Command] = click.Command
+    *options: Option,
+    cls: type[click.Command] = click.Command,
+    more: t.Sequence[click.Parameter] = (),
 ) -> t.Callable[[Body], click.Command]:
     """Make a function a command that ends with one line for an error."""
 
@@ -123,7 +133,7 @@ def _command(
         for option in reversed(options):
             decorated = option(decorated)
         command = click.command(body.__name__.replace("_", "-"), cls=cls)(decorated)
-        command.params.append(traceback_option)
+        command.params += [*more, traceback_option]
         db.add_command(command)
         return command
 
@@ -224,16 +234,23 @@ WRITING_OPTIONS = (
         help="Fill it with the differences between models and databases.",
     ),
     *WRITING_OPTIONS,
+    more=DECISIONS,
 )
 def revision(**options: t.Any) -> None:
     """Create a new revision file."""
-    commands.revision(**options)
+    commands.revision(**_decided(options))
 
 
-@_command(directory_option, *WRITING_OPTIONS, x_option)
+@_command(directory_option, *WRITING_OPTIONS, x_option, more=DECISIONS)
 def migrate(**options: t.Any) -> None:
     """Create a revision file from the differences between models and databases."""
-    commands.migrate(**options)
+    commands.migrate(**_decided(options))
+
+
+def _decided(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Read the options that decide what a comparison can't know."""
+    said = {str(option.name): options.pop(str(option.name)) for option in DECISIONS}
+    return {**options, **decisions(**said)}
 
 
 @_command(directory_option, click.argument("revision", default="head"))
@@ -257,28 +274,74 @@ def merge(**options: t.Any) -> None:
 # -- databases -------------------------------------------------------------------------
 
 RUN_OPTIONS = (directory_option, sql_option, tag_option)
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Run everything and roll it back; report it."
+)
+yes_option = click.option(
+    "-y",
+    "--yes",
+    is_flag=True,
+    help="Drop tables and columns without asking on a terminal.",
+)
+
+
+def _migrate(direction: Direction, *, yes: bool = False, **options: t.Any) -> None:
+    """Run migrations, after asking on a terminal where data would be dropped.
+
+    Who calls a command's callback from Python may leave options out.
+    """
+    dry_run, sql = options.get("dry_run"), options.get("sql")
+    if dry_run and sql:
+        raise click.UsageError("'--sql' and '--dry-run' can't be used together.")
+    if not (yes or dry_run or sql) and can_ask():
+        _confirm(direction, **options)
+    report = getattr(commands, direction)(**options)
+    if dry_run:
+        show_dry_run(report)
+
+
+def _confirm(
+    direction: Direction,
+    directory: str | None = None,
+    revision: str | None = None,
+    x_arg: t.Sequence[str] | None = None,
+    **_: t.Any,
+) -> None:
+    target = revision or ("head" if direction == "upgrade" else "-1")
+    try:
+        with commands.opened(directory, x_arg=x_arg) as folder:
+            confirm_drops(folder.alembic, direction, target)
+    except click.ClickException:
+        raise
+    except Exception:
+        # The run that follows meets the same, and is the one to say it.
+        return
 
 
 @_command(
     *RUN_OPTIONS,
     x_option,
+    dry_run_option,
+    yes_option,
     click.argument("revision", default="head"),
     cls=TargetCommand,
 )
 def upgrade(**options: t.Any) -> None:
     """Upgrade to a later version."""
-    commands.upgrade(**options)
+    _migrate("upgrade", **options)
 
 
 @_command(
     *RUN_OPTIONS,
     x_option,
+    dry_run_option,
+    yes_option,
     click.argument("revision", default="-1"),
     cls=TargetCommand,
 )
 def downgrade(**options: t.Any) -> None:
     """Revert to a previous version."""
-    commands.downgrade(**options)
+    _migrate("downgrade", **options)
 
 
 @_command(
@@ -317,10 +380,21 @@ def show(directory: str | None, revision: str) -> None:
     click.option(
         "-i", "--indicate-current", is_flag=True, help="Indicate what is applied."
     ),
+    click.option(
+        "--applied",
+        is_flag=True,
+        help="Show what was run on the databases instead, newest first.",
+    ),
 )
-def history(**options: t.Any) -> None:
+def history(applied: bool, **options: t.Any) -> None:
     """List the revisions, newest first."""
-    commands.history(**options)
+    if not applied:
+        commands.history(**options)
+        return
+    if options["rev_range"] or options["indicate_current"]:
+        raise click.UsageError("'--applied' goes without '-r' and '-i'.")
+    g.directory = options["directory"]
+    recorded(current_state().alembic, "history").show()
 
 
 @_command(

@@ -31,6 +31,8 @@ R = t.TypeVar("R")
 
 Directory: t.TypeAlias = "str | os.PathLike[str] | None"
 XArg: t.TypeAlias = "str | t.Sequence[str] | None"
+Renames: t.TypeAlias = "t.Mapping[str, str] | t.Literal[False] | None"
+Ask: t.TypeAlias = "t.Callable[[t.Any], t.Any]"
 NO_CHANGES = "No changes in schema detected."
 
 
@@ -137,8 +139,16 @@ def revision(
     branch_label: str | None = None,
     version_path: str | os.PathLike[str] | None = None,
     rev_id: str | None = None,
+    *,
+    renames: Renames = None,
+    defaults: t.Mapping[str, str] | None = None,
+    ask: Ask | None = None,
 ) -> list[Script]:
-    """Write a revision file."""
+    """Write a revision file.
+
+    :param renames: Old name -> new name, as :meth:`flask_alembic.Alembic.revision`
+        takes them; ``defaults`` and ``ask`` likewise.
+    """
     opts = ["autogenerate"] if autogenerate else []
     with opened(directory, opts=opts, databases=autogenerate) as folder:
         return _write(
@@ -151,6 +161,7 @@ def revision(
             branch_label=branch_label,
             version_path=version_path,
             rev_id=rev_id,
+            decided={"renames": renames, "defaults": defaults, "ask": ask},
         )
 
 
@@ -165,8 +176,16 @@ def migrate(
     version_path: str | os.PathLike[str] | None = None,
     rev_id: str | None = None,
     x_arg: XArg = None,
+    *,
+    renames: Renames = None,
+    defaults: t.Mapping[str, str] | None = None,
+    ask: Ask | None = None,
 ) -> list[Script]:
-    """Write a revision file from the differences between models and databases."""
+    """Write a revision file from the differences between models and databases.
+
+    :param renames: Old name -> new name, as :meth:`flask_alembic.Alembic.revision`
+        takes them; ``defaults`` and ``ask`` likewise.
+    """
     with opened(directory, x_arg=x_arg, opts=["autogenerate"]) as folder:
         return _write(
             folder,
@@ -178,6 +197,7 @@ def migrate(
             branch_label=branch_label,
             version_path=version_path,
             rev_id=rev_id,
+            decided={"renames": renames, "defaults": defaults, "ask": ask},
         )
 
 
@@ -192,6 +212,7 @@ def _write(
     branch_label: str | None,
     version_path: str | os.PathLike[str] | None,
     rev_id: str | None,
+    decided: t.Mapping[str, t.Any],
 ) -> list[Script]:
     if sql and autogenerate:
         raise DraftError("Using --sql with --autogenerate does not make any sense")
@@ -201,7 +222,7 @@ def _write(
             " configured does not make any sense"
         )
     with _Heard("alembic.env", NO_CHANGES) as heard:
-        scripts = folder.alembic.revision(
+        drafted = folder.alembic.draft(
             message,
             not autogenerate,
             "",
@@ -210,9 +231,15 @@ def _write(
             label=branch_label,
             path=version_path,
             rev_id=rev_id,
+            **decided,
         )
+        script = folder.alembic.script_directory
+        scripts = [script.get_revision(item.id) for item in drafted.revisions]
+    said = logging.getLogger("alembic.env")
+    for finding in drafted.findings:
+        said.info("%s %s", finding.message, finding.fix)
     if autogenerate and not scripts and not heard:
-        logging.getLogger("alembic.env").info(NO_CHANGES)
+        said.info(NO_CHANGES)
     return scripts
 
 
@@ -283,16 +310,18 @@ def upgrade(
     sql: bool = False,
     tag: str | None = None,
     x_arg: XArg = None,
+    dry_run: bool = False,
 ) -> Report | dict[str, str]:
     """Run revisions until the databases are at one.
 
     :param tag: For an env.py that asks for it.
+    :param dry_run: Run everything, and roll it back.
     :return: What was done; with ``sql`` the SQL that no env.py has written itself.
     """
     with opened(directory, x_arg=x_arg) as folder:
         if not sql:
             _refuse_range(revision)
-            return folder.alembic.upgrade(revision, tag=tag)
+            return folder.alembic.upgrade(revision, tag=tag, dry_run=dry_run)
         scripts = folder.alembic.upgrade(revision, sql=True, tag=tag)
         return listing.scripts(folder.config, scripts)
 
@@ -304,16 +333,18 @@ def downgrade(
     sql: bool = False,
     tag: str | None = None,
     x_arg: XArg = None,
+    dry_run: bool = False,
 ) -> Report | dict[str, str]:
     """Undo revisions until the databases are at one.
 
     :param tag: For an env.py that asks for it.
+    :param dry_run: Run everything, and roll it back.
     :return: What was done; with ``sql`` the SQL that no env.py has written itself.
     """
     with opened(directory, x_arg=x_arg) as folder:
         if not sql:
             _refuse_range(revision)
-            return folder.alembic.downgrade(revision, tag=tag)
+            return folder.alembic.downgrade(revision, tag=tag, dry_run=dry_run)
         target = "head:-1" if revision == "-1" else revision
         scripts = folder.alembic.downgrade(target, sql=True, tag=tag)
         return listing.scripts(folder.config, scripts)

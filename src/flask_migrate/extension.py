@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import typing as t
 from pathlib import Path
@@ -12,10 +13,16 @@ from flask import current_app
 from flask import Flask
 from flask import g
 
+from flask_alembic.web import pending
+
+from .state import current_state
 from .state import State
 
 if t.TYPE_CHECKING:
     from alembic.config import Config
+    from flask import Blueprint
+
+    from .folder import FolderAlembic
 
 Callback = t.TypeVar("Callback", bound="t.Callable[[t.Any], t.Any]")
 
@@ -118,12 +125,23 @@ class Migrate:
         )
         if app not in self._states:
             app.teardown_appcontext(self._end_context)
+            pending.install(app, _core, state.command)
         self._states[app] = state
         app.extensions["migrate"] = state
 
         from .cli import db as group
 
         app.cli.add_command(group, name=state.command)
+
+    @functools.cached_property
+    def health(self) -> Blueprint:
+        """A blueprint whose ``/ready`` says whether every database is ready.
+
+        .. versionadded:: 4.0
+        """
+        from flask_alembic.web.health import make_blueprint
+
+        return make_blueprint(_core)
 
     def _current(self) -> State | None:
         """The state of the current application, or of the latest."""
@@ -181,6 +199,11 @@ class Migrate:
         changed = t.cast("Config", self.call_configure_callbacks(config))
         config_room.use_stdout(changed)
         return changed
+
+
+def _core() -> FolderAlembic:
+    """The core's extension object for the current application's folder."""
+    return current_state().alembic
 
 
 def _has_files(folder: str) -> bool:

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from support.application import Project
 
 from flask_alembic.cli import formats
+from flask_alembic.cli import plans
 from flask_alembic.results import Database
 from flask_alembic.results import DatabaseResult
 from flask_alembic.results import LogEntry
@@ -133,14 +134,14 @@ def test_steps() -> None:
 def test_plans() -> None:
     statement = Statement("CREATE TABLE x (\n  id INTEGER\n)", "CREATE TABLE", "x")
     steps = (dataclasses.replace(step(), statements=(statement,)),)
-    assert formats.plan_lines(Plan(DEFAULT, (), ("b",), steps)) == [
+    assert plans.plan_lines(Plan(DEFAULT, (), ("b",), steps)) == [
         "upgrade <base> -> b",
         "  CREATE TABLE x (",
         "    id INTEGER",
-        "  )",
+        "  );",
     ]
     nothing = Plan(DEFAULT, ("b",), ("b",), ())
-    assert formats.plan_lines(nothing) == ["nothing to do, at b"]
+    assert plans.plan_lines(nothing) == ["nothing to do, at b"]
 
 
 def test_statuses() -> None:

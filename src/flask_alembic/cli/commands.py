@@ -5,8 +5,13 @@ from __future__ import annotations
 import click
 
 from . import changing
+from . import comparing
+from . import drafting
 from . import inspecting
+from . import recording
+from . import repairing
 from . import upkeep
+from . import waiting
 
 COMMANDS: dict[str, click.Command] = {
     command.name or "": command
@@ -19,13 +24,17 @@ COMMANDS: dict[str, click.Command] = {
         inspecting.history,
         inspecting.show,
         inspecting.status,
+        waiting.wait,
         inspecting.plan,
-        inspecting.check,
+        comparing.check,
+        comparing.diff,
+        recording.verify,
         changing.stamp,
         changing.upgrade,
         changing.downgrade,
-        changing.revision,
-        changing.merge,
+        repairing.repair,
+        drafting.revision,
+        drafting.merge,
         upkeep.adopt,
         upkeep.doctor,
     )

@@ -15,7 +15,6 @@ from ..results import DatabaseResult
 from ..results import Finding
 from ..results import LogEntry
 from ..results import Operation
-from ..results import Plan
 from ..results import Report
 from ..results import Status
 from ..results import Step
@@ -85,18 +84,10 @@ def step_words(step: Step) -> str:
     return f"{step.direction} {' -> '.join(ends)}"
 
 
-def plan_lines(plan: Plan) -> list[str]:
-    """A plan's steps with their statements, if it has any."""
-    lines = []
-    for step in plan.steps:
-        lines.append(step_line(step))
-        lines += [f"  {x}" for s in step.statements for x in s.sql.splitlines()]
-    return lines or [f"nothing to do, {applied(plan.current)}"]
-
-
 def status_line(status: Status) -> str:
     """How far a database is, on one line and a second for what else to know."""
-    words = [status.state, applied(status.current)]
+    blind = status.state == "unknown" and not status.current
+    words = [status.state, *([] if blind else [applied(status.current)])]
     if status.pending:
         words.append(f"{len(status.pending)} pending")
     if status.unknown:

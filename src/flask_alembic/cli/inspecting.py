@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import typing as t
 
 import click
 
 from ..errors import MigrationError
 from ..results import LogEntry
+from ..results import readiness
 from ..results import Report
 from ..results import Status
 from . import options
@@ -15,11 +18,13 @@ from .downgrades import downgrade_target
 from .invocation import Answer
 from .invocation import command
 from .invocation import TargetCommand
+from .plans import show_plans
+from .progress import quiet
+from .recording import applied_option
+from .recording import recorded
 from .render import show_branches
-from .render import show_draft
 from .render import show_entries
 from .render import show_lines
-from .render import show_plans
 from .render import show_statuses
 
 if t.TYPE_CHECKING:
@@ -28,13 +33,6 @@ if t.TYPE_CHECKING:
 Databases: t.TypeAlias = tuple[str, ...]
 
 NOT_ON_HEADS = "Database is not on all head revisions"
-
-STATUS_CODES: t.Mapping[str, int] = {
-    "behind": 3,
-    "unstamped": 3,
-    "diverged": 4,
-    "unknown": 5,
-}
 
 
 @command(
@@ -49,6 +47,7 @@ def current(
 ) -> Answer:
     """Show the revisions that are applied."""
     statuses = extension.status(databases=databases or None)
+    check_reachable(statuses)
     behind = [status for status in statuses if not on_heads(status)]
     if check_heads and behind:
         return not_on_heads(statuses, behind)
@@ -56,6 +55,17 @@ def current(
     revisions = tuple(e.revision for found in entries.values() for e in found)
     report = Report("current", statuses=statuses, revisions=revisions)
     return Answer(report, lambda: show_entries(entries, verbose))
+
+
+def check_reachable(statuses: tuple[Status, ...]) -> None:
+    """Refuse to answer for a database that doesn't.
+
+    :raises MigrationError: Names it.
+    """
+    for status in statuses:
+        if not status.reachable:
+            name = status.database.name
+            raise MigrationError(f"The database '{name}': {status.note}")
 
 
 def on_heads(status: Status) -> bool:
@@ -128,23 +138,48 @@ def described(extension: Alembic, ids: t.Sequence[str]) -> tuple[LogEntry, ...]:
 LOG_OPTIONS = (
     click.Option(["--start"], default="base", help="Show since this revision."),
     click.Option(["--end"], default="heads", help="Show until this revision."),
+    applied_option,
+    options.databases,
     options.verbose,
     options.as_json,
 )
 
 
-@command("log", *LOG_OPTIONS)
-def log(extension: Alembic, start: str, end: str, verbose: bool) -> Answer:
-    """Show the history of revisions, newest first."""
+def logged(
+    extension: Alembic,
+    name: str,
+    *,
+    start: str,
+    end: str,
+    applied: bool,
+    databases: Databases,
+    verbose: bool,
+) -> Answer:
+    """The answer of a command that shows the history, or the record.
+
+    :param name: The command's.
+    :raises click.UsageError: The options don't go together.
+    """
+    if applied:
+        if (start, end) != ("base", "heads"):
+            raise click.UsageError("'--applied' goes without '--start' and '--end'.")
+        return recorded(extension, name, databases)
+    if databases:
+        raise click.UsageError("'--database' needs '--applied'.")
     ids = [script.revision for script in extension.log(start, end)]
-    return listing("log", described(extension, ids), verbose)
+    return listing(name, described(extension, ids), verbose)
+
+
+@command("log", *LOG_OPTIONS)
+def log(extension: Alembic, **chosen: t.Any) -> Answer:
+    """Show the history of revisions, newest first."""
+    return logged(extension, "log", **chosen)
 
 
 @command("history", *LOG_OPTIONS)
-def history(extension: Alembic, start: str, end: str, verbose: bool) -> Answer:
+def history(extension: Alembic, **chosen: t.Any) -> Answer:
     """Show the history of revisions, newest first; the same as log."""
-    ids = [script.revision for script in extension.log(start, end)]
-    return listing("history", described(extension, ids), verbose)
+    return logged(extension, "history", **chosen)
 
 
 @command(
@@ -155,16 +190,6 @@ def history(extension: Alembic, start: str, end: str, verbose: bool) -> Answer:
 def show(extension: Alembic, revisions: tuple[str, ...]) -> Answer:
     """Show all that is known of the given revisions."""
     return listing("show", extension.describe(list(revisions)), verbose=True)
-
-
-@command("check", options.databases, options.as_json)
-def check(extension: Alembic, databases: Databases) -> Answer:
-    """Check whether models and databases differ; fail if they do."""
-    draft = extension.diff(databases=databases or None)
-    changed = bool(draft.operations)
-    verdict = "Changes detected." if changed else "No changes detected."
-    report = Report("check", not changed, int(changed), draft=draft, message=verdict)
-    return Answer(report, lambda: show_draft(draft, verdict))
 
 
 @command(
@@ -183,15 +208,9 @@ def status(
     has diverged, 5 if its state is unknown, and 6 if it is ahead and --exact is given.
     """
     statuses = extension.status(databases=databases or None)
-    code = status_code(statuses, exact) if check else 0
+    code = readiness(statuses, exact=exact) if check else 0
     report = Report("status", not code, code, statuses=statuses)
     return Answer(report, lambda: show_statuses(statuses))
-
-
-def status_code(statuses: t.Iterable[Status], exact: bool) -> int:
-    """The exit code for the worst state."""
-    codes = {**STATUS_CODES, "ahead": 6 if exact else 0}
-    return max((codes.get(status.state, 0) for status in statuses), default=0)
 
 
 @command(
@@ -204,6 +223,11 @@ def status_code(statuses: t.Iterable[Status], exact: bool) -> int:
         show_default=True,
         help="Which way to go.",
     ),
+    click.Option(
+        ["--sql/--no-sql", "statements"],
+        default=True,
+        help="Show the SQL of each step; the default.",
+    ),
     options.flag("--check", "Exit with code 3 if there is anything to do."),
     options.databases,
     options.as_json,
@@ -213,10 +237,11 @@ def plan(
     extension: Alembic,
     target: str | None,
     direction: t.Literal["upgrade", "downgrade"],
+    statements: bool,
     check: bool,
     databases: Databases,
 ) -> Answer:
-    """Show what an upgrade or downgrade would run.
+    """Show what an upgrade or downgrade would run, and its SQL.
 
     The target is "heads", or "-1" for a downgrade, if it isn't given.
     """
@@ -224,7 +249,14 @@ def plan(
         target = downgrade_target(extension, "-1" if target is None else target)
     elif target is None:
         target = "heads"
-    plans = extension.plan(target, databases=databases or None, direction=direction)
+    # What a revision prints isn't part of its SQL.
+    with quiet(), contextlib.redirect_stdout(sys.stderr):
+        plans = extension.plan(
+            target,
+            databases=databases or None,
+            direction=direction,
+            statements=statements,
+        )
     code = 3 if check and any(plan.steps for plan in plans) else 0
     report = Report("plan", not code, code, plans=plans)
     return Answer(report, lambda: show_plans(plans))

@@ -98,6 +98,8 @@ def check_options(options: t.Mapping[str, t.Any], as_json: bool) -> None:
         raise click.UsageError("'--output' needs '--sql'.")
     if options.get("sql") and as_json:
         raise click.UsageError("'--sql' and '--json' can't be used together.")
+    if options.get("sql") and options.get("dry_run"):
+        raise click.UsageError("'--sql' and '--dry-run' can't be used together.")
 
 
 def fail(name: str, error: BaseException, as_json: bool) -> None:

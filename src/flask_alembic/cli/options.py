@@ -48,3 +48,12 @@ output = click.Option(
     metavar="DIR",
     help="With --sql, write a file for each database into this folder.",
 )
+
+dry_run = flag("--dry-run", "Run everything and roll it back; report what it did.")
+
+yes = flag("--yes", "Drop tables and columns without asking on a terminal.", "-y")
+
+all_tables = flag(
+    "--all-tables",
+    "Drop tables without a model whoever made them, even if none is left.",
+)

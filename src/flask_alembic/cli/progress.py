@@ -24,10 +24,18 @@ STATE_STYLES: t.Mapping[str, str] = {
     "done": "green",
     "skipped": "dim",
     "rolled_back": "yellow",
+    "not_run": "dim",
     "failed": "red",
 }
 
-SHOWN_HERE = ("Running ", "Context impl ", "Will assume ", "Generating static SQL")
+SHOWN_HERE = (
+    "Running ",
+    "Context impl ",
+    "Will assume ",
+    "Generating static SQL",
+    "Waiting: ",
+    "Trying again ",
+)
 """How log messages begin that say what the terminal is shown anyway."""
 
 
@@ -83,7 +91,14 @@ class Progress:
             self._started = time.monotonic()
             self._line = step_line(event.step)
         elif event.kind == "step_finished" and event.result is not None:
+            self._line = step_line(event.result.step)
             self._finished(event.result.state, event.result.seconds)
+        elif event.kind == "lock_waiting":
+            line = f"  waiting  {event.message} ({event.seconds:.0f} s)"
+            print_line(self._console, line, "yellow")
+        elif event.kind == "retrying":
+            line = f"  retrying in {event.seconds:.1f} s  {event.message}"
+            print_line(self._console, line, "yellow")
 
     def stopped(self) -> None:
         """Show that the revision that is running, if there is one, has failed."""

@@ -12,24 +12,16 @@ import typing as t
 
 import click
 
-from ..results import Draft
 from ..results import Finding
 from ..results import LogEntry
-from ..results import Plan
 from ..results import Report
 from ..results import Status
-from .formats import by_database
-from .formats import count
 from .formats import entry_text
 from .formats import finding_lines
-from .formats import first_line
 from .formats import joined_scripts
-from .formats import operation_line
 from .formats import outcome_line
-from .formats import plan_lines
 from .formats import sections
 from .formats import status_line
-from .formats import step_words
 
 if t.TYPE_CHECKING:
     from rich.console import Console
@@ -170,50 +162,6 @@ def table(titles: t.Sequence[str], rows: t.Iterable[t.Sequence[str | Text]]) -> 
     for row in cells:
         made.add_row(*(row[index] for index in used))
     return made
-
-
-def show_plans(plans: t.Sequence[Plan]) -> None:
-    """Show what would be done."""
-    console = terminal(sys.stdout)
-    if console is None:
-        show_lines(sections({p.database.name: plan_lines(p) for p in plans}))
-        return
-    for plan in plans:
-        title = f"{plan.database.name} ({plan.database.dialect})"
-        console.print(f"{title}: {count(len(plan.steps), 'step')}", style="bold")
-        if plan.steps:
-            console.print(plan_table(plan))
-        for statement in (s for step in plan.steps for s in step.statements):
-            show_sql(console, f"{statement.sql.rstrip(';')};\n")
-
-
-def plan_table(plan: Plan) -> Table:
-    """One row for each step."""
-    rows = [
-        (str(number), step_words(step), first_line(step.revision.message))
-        for number, step in enumerate(plan.steps, 1)
-    ]
-    return table(("", "step", "message"), rows)
-
-
-def show_draft(draft: Draft, verdict: str) -> None:
-    """Show the differences between models and databases after one line about them."""
-    console = terminal(sys.stdout)
-    groups = by_database(draft.operations, lambda operation: operation.database)
-    click.echo(verdict)
-    lines = {n: [f"  {operation_line(x)}" for x in ops] for n, ops in groups.items()}
-    for line in sections(lines):
-        if console is None:
-            click.echo(line)
-        else:
-            console.print(line, style=operation_style(line), soft_wrap=True)
-
-
-def operation_style(line: str) -> str:
-    """Green for what appears, red for what goes."""
-    word = line.split()[0] if line.startswith("  ") else "name"
-    styles = {"add": "green", "create": "green", "drop": "red", "remove": "red"}
-    return styles.get(word, "bold" if word == "name" else "yellow")
 
 
 SEVERITY_STYLES: t.Mapping[str, str] = {"error": "bold red", "warning": "yellow"}

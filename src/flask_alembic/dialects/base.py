@@ -8,6 +8,22 @@ import typing as t
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from ..results import TableLock
+from .bulk import BulkReflection
+from .columns import Agreement
+from .columns import Pair
+from .enums import EnumTypes
+from .expressions import Expressions
+from .locks import SessionLock
+from .renamed import RenameStatements
+from .repeats import Repeats
+from .timeouts import Limits
+from .timeouts import Timeouts
+
+if t.TYPE_CHECKING:
+    from .journal import Journal
+    from .scratch import Scratch
+
 
 def run_raw(connection: sa.Connection, sql: str) -> list[tuple[t.Any, ...]]:
     """Run SQL by a raw cursor and return its rows, the driver's errors wrapped.
@@ -28,6 +44,17 @@ def run_raw(connection: sa.Connection, sql: str) -> list[tuple[t.Any, ...]]:
         ) from error
     finally:
         cursor.close()
+
+
+JOURNAL_TABLE = "alembic_journal"
+"""The journal of an unfinished revision, where DDL can't be rolled back."""
+
+
+def journal_table(version_table: str) -> str:
+    """The name of the journal beside a version table."""
+    if version_table == "alembic_version":
+        return JOURNAL_TABLE
+    return f"{version_table[:56]}_journal"
 
 
 def sql_string(value: str) -> str:
@@ -87,6 +114,28 @@ class ConnectionSetup:
         """Give the connection back as it was found. Safe to call twice."""
 
 
+class LockTrace:
+    """Tells which tables a migration connection has locked; another one looks.
+
+    :param connection: The one that migrations run on, in a transaction.
+    :param watching: One of our own, in autocommit.
+    :param ignored: Names of tables that aren't reported.
+    """
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        watching: sa.Connection,
+        *,
+        ignored: t.Collection[str],
+    ) -> None:
+        raise NotImplementedError
+
+    def look(self) -> tuple[TableLock, ...]:
+        """What is locked more strongly than at the last look, or was rewritten since."""
+        raise NotImplementedError
+
+
 class DialectSupport:
     """One database system's behaviour; subclassed for each that is known.
 
@@ -95,6 +144,31 @@ class DialectSupport:
     """
 
     setup_class: type[ConnectionSetup] = ConnectionSetup
+
+    lock_class: type[SessionLock] | None = None
+    """How runs exclude each other; None where they can't."""
+
+    timeouts_class: type[Timeouts] = Timeouts
+
+    repeats_class: type[Repeats] = Repeats
+
+    enum_types: type[EnumTypes] | None = None
+    """How it makes types of enums; None where a column has them, or a check."""
+
+    keeps_checks_of_types: bool = False
+    """Whether Alembic leaves a type's check when the column gets another type."""
+
+    rename_statements: type[RenameStatements] = RenameStatements
+    """How it renames what Alembic has no operation for."""
+
+    bulk_class: type[BulkReflection] = BulkReflection
+    """How it describes all of its tables at once."""
+
+    expressions_class: type[Expressions] = Expressions
+    """How it writes checks, computed columns and indexes."""
+
+    indexes_foreign_keys: bool = False
+    """Whether a foreign key makes an index of its name, which stays without it."""
 
     transactional_ddl: bool | None = None
     """Whether DDL can be rolled back; None leaves the answer to Alembic."""
@@ -108,9 +182,19 @@ class DialectSupport:
     ddl_commits: bool = False
     """Whether DDL commits the transaction that it runs in."""
 
+    lock_trace: type[LockTrace] | None = None
+    """What a dry run learns of locks from, if there is anything."""
+
     def prepare(self, connection: sa.Connection, *, callers: bool) -> ConnectionSetup:
         """Set a connection up for migrations, before anything ran on it."""
         return self.setup_class(connection, callers=callers)
+
+    def timeouts(
+        self, connection: sa.Connection, limits: Limits, *, callers: bool
+    ) -> Timeouts:
+        """Make what limits waiting; what belongs to the caller is left alone."""
+        kind = Timeouts if callers else self.timeouts_class
+        return kind(connection, limits)
 
     def local_settings(self, connection: sa.Connection) -> list[str]:
         """SQL that sets again what would end with the open transaction."""
@@ -122,6 +206,45 @@ class DialectSupport:
         :param connection: The application's, in a transaction.
         """
         return True
+
+    def agreements(
+        self, connection: sa.Connection, pairs: t.Sequence[Pair]
+    ) -> list[Agreement]:
+        """Ask whether columns that seem to differ are the same to the database.
+
+        :return: In the order of the pairs; by default it can't tell.
+        """
+        return [Agreement()] * len(pairs)
+
+    def conversion(
+        self,
+        connection: sa.Connection,
+        column: str,
+        old: sa.types.TypeEngine[t.Any],
+        new: sa.types.TypeEngine[t.Any],
+    ) -> tuple[str, str] | None:
+        """Write how a column's values get another type, and how they get the old one.
+
+        :return: None where the database knows both by itself.
+        """
+        return None
+
+    def journal(
+        self, connection: sa.Connection, *, table: str, schema: str | None
+    ) -> Journal | None:
+        """What records an unfinished revision; None where none is ever left.
+
+        :param table: Name of the version table.
+        :param schema: Schema of the version table.
+        """
+        return None
+
+    def scratch(self, engine: sa.Engine, name: str) -> Scratch | None:
+        """What makes a database for one trial; None where none can be made.
+
+        :param engine: Connects to the database that it is like, and keeps no connection.
+        """
+        return None
 
     def lives_in_connection(self, engine: sa.Engine) -> bool:
         """Whether the database is gone when its one connection is closed."""

@@ -9,6 +9,7 @@ import typing as t
 import sqlalchemy as sa
 
 from .base import ConnectionSetup
+from .returning import on_return
 
 
 class TransactionalSetup(ConnectionSetup):
@@ -24,15 +25,12 @@ class TransactionalSetup(ConnectionSetup):
         connection = self.connection
         driver = t.cast("t.Any", connection.connection.dbapi_connection)
         level = connection.dialect.default_isolation_level
-        if self.callers or level is None or not _is_autocommit(driver):
+        if self.callers or level is None or not is_autocommit(driver):
             yield
             return
         put_back = functools.partial(_switch_to, connection.dialect, "AUTOCOMMIT")
-        # For a connection that is given back in the middle of a transaction. (A private
-        # name, the one that SQLAlchemy's default dialect uses for the same.)
-        record = getattr(connection.connection, "_connection_record", None)
-        if record is not None:
-            record.finalize_callback.append(put_back)
+        # For a connection that is given back in the middle of a transaction.
+        forget = on_return(connection, put_back)
         _switch_to(connection.dialect, level, driver)
         try:
             yield
@@ -43,9 +41,15 @@ class TransactionalSetup(ConnectionSetup):
                 or connection.in_transaction()
             ):
                 put_back(driver)
+                if forget is not None:
+                    forget()
 
 
-def _is_autocommit(driver: t.Any) -> bool:
+def is_autocommit(driver: t.Any) -> bool:
+    """Whether a driver's connection has no transactions.
+
+    :param driver: The driver's connection.
+    """
     # MySQL's drivers have a method of that name, which sets it.
     ask = getattr(driver, "get_autocommit", None)
     return bool(ask() if ask else getattr(driver, "autocommit", False))

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from . import mysql_columns
 from .base import DialectSupport
 from .base import guard_message
 from .base import sql_string
+from .columns import Agreement
+from .columns import Pair
 from .isolation import TransactionalSetup
+from .mysql_bulk import MySQLBulk
+from .mysql_expressions import MySQLExpressions
+from .mysql_waits import MySQLLock
+from .mysql_waits import MySQLRepeats
+from .mysql_waits import MySQLTimeouts
+from .mysql_waits import NO_DDL
+from .renamed import MySQLRenames
 
-_NO_DDL = re.compile(
-    r"\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|SET|SHOW|WITH|EXPLAIN|DO)\b",
-    re.IGNORECASE,
-)
+if t.TYPE_CHECKING:
+    from .journal import Journal
+    from .scratch import Scratch
 
 
 class MySQLSetup(TransactionalSetup):
@@ -29,7 +37,7 @@ class MySQLSetup(TransactionalSetup):
             event.listen(connection, "before_cursor_execute", self._on_execute)
 
     def _on_execute(self, _: t.Any, __: t.Any, statement: str, *___: t.Any) -> None:
-        self._committed = self._committed or not _NO_DDL.match(statement)
+        self._committed = self._committed or not NO_DDL.match(statement)
 
     def has_committed(self) -> bool:
         """Whether DDL has committed the caller's transaction since the last call."""
@@ -47,7 +55,36 @@ class MySQLSupport(DialectSupport):
     """MySQL and MariaDB, under either dialect name."""
 
     setup_class = MySQLSetup
+    keeps_checks_of_types = True
+    rename_statements = MySQLRenames
+    lock_class = MySQLLock
+    timeouts_class = MySQLTimeouts
+    repeats_class = MySQLRepeats
     ddl_commits = True
+
+    bulk_class = MySQLBulk
+    expressions_class = MySQLExpressions
+    indexes_foreign_keys = True
+
+    def agreements(
+        self, connection: sa.Connection, pairs: t.Sequence[Pair]
+    ) -> list[Agreement]:
+        """Compare what SHOW CREATE TABLE says of both."""
+        return mysql_columns.agreements(connection, pairs)
+
+    def journal(
+        self, connection: sa.Connection, *, table: str, schema: str | None
+    ) -> Journal | None:
+        """A table of the statements of a revision that isn't finished."""
+        from .mysql_journal import MySQLJournal
+
+        return MySQLJournal(connection, table=table, schema=schema)
+
+    def scratch(self, engine: sa.Engine, name: str) -> Scratch:
+        """A database with the tables of another one."""
+        from .mysql_scratch import MySQLScratch
+
+        return MySQLScratch(engine, name)
 
     def offline_name(self, dialect: sa.Dialect) -> str:
         """``mariadb`` when a connection has shown that the server is one."""

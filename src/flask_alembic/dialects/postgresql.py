@@ -6,12 +6,27 @@ import typing as t
 
 import sqlalchemy as sa
 
+from . import postgresql_casts
+from . import postgresql_columns
 from .base import DialectSupport
 from .base import guard_message
 from .base import identifier
 from .base import run_raw
 from .base import sql_string
+from .columns import Agreement
+from .columns import Pair
 from .isolation import TransactionalSetup
+from .postgresql_bulk import PostgreSQLBulk
+from .postgresql_enums import PostgreSQLEnums
+from .postgresql_expressions import PostgreSQLExpressions
+from .postgresql_trace import PostgreSQLTrace
+from .postgresql_waits import PostgreSQLLock
+from .postgresql_waits import PostgreSQLRepeats
+from .postgresql_waits import PostgreSQLTimeouts
+from .renamed import PostgreSQLRenames
+
+if t.TYPE_CHECKING:
+    from .scratch import Scratch
 
 
 class PostgreSQLSetup(TransactionalSetup):
@@ -32,7 +47,38 @@ class PostgreSQLSupport(DialectSupport):
     """PostgreSQL and what speaks its dialect."""
 
     setup_class = PostgreSQLSetup
+    enum_types = PostgreSQLEnums
+    rename_statements = PostgreSQLRenames
+    lock_class = PostgreSQLLock
+    timeouts_class = PostgreSQLTimeouts
+    repeats_class = PostgreSQLRepeats
+    lock_trace = PostgreSQLTrace
     error_ends_transaction = True
+
+    bulk_class = PostgreSQLBulk
+    expressions_class = PostgreSQLExpressions
+
+    def agreements(
+        self, connection: sa.Connection, pairs: t.Sequence[Pair]
+    ) -> list[Agreement]:
+        """Compare what the catalog says of both."""
+        return postgresql_columns.agreements(connection, pairs)
+
+    def conversion(
+        self,
+        connection: sa.Connection,
+        column: str,
+        old: sa.types.TypeEngine[t.Any],
+        new: sa.types.TypeEngine[t.Any],
+    ) -> tuple[str, str] | None:
+        """Casts that are only made if they are asked for are asked for."""
+        return postgresql_casts.conversion(connection, column, old, new)
+
+    def scratch(self, engine: sa.Engine, name: str) -> Scratch:
+        """A database with all objects of another one, as the catalog has them."""
+        from .postgresql_scratch import PostgreSQLScratch
+
+        return PostgreSQLScratch(engine, name)
 
     def local_settings(self, connection: sa.Connection) -> list[str]:
         """The timeouts that the application has set, perhaps with SET LOCAL."""

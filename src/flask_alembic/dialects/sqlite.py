@@ -16,15 +16,27 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from ..errors import SessionError
+from . import sqlite_defaults
 from .base import ConnectionSetup
 from .base import DialectSupport
 from .base import guard_message
 from .base import identifier
 from .base import run_raw
 from .base import sql_string
+from .columns import Agreement
+from .columns import Pair
+from .returning import on_return
+from .sqlite_bulk import SQLiteBulk
+from .sqlite_expressions import SQLiteExpressions
 from .sqlite_references import refuse_new
 from .sqlite_references import Violations
 from .sqlite_references import violations
+from .sqlite_waits import SQLiteLock
+from .sqlite_waits import SQLiteRepeats
+from .sqlite_waits import SQLiteTimeouts
+
+if t.TYPE_CHECKING:
+    from .scratch import Scratch
 
 LEGACY_TRANSACTION_CONTROL = -1
 """``sqlite3.LEGACY_TRANSACTION_CONTROL``, which Python 3.11 doesn't have."""
@@ -210,11 +222,8 @@ class SQLiteSetup(ConnectionSetup):
 
     def _restore_at_checkin(self, settings: _DriverSettings) -> None:
         # Runs even if nobody calls restore(), and after SQLAlchemy itself has reset the
-        # isolation level that an autocommit block changed. (A private name, the one
-        # that SQLAlchemy's default dialect uses for the same.)
-        record = getattr(self.connection.connection, "_connection_record", None)
-        if record is not None:
-            record.finalize_callback.append(settings.put_back)
+        # isolation level that an autocommit block changed.
+        on_return(self.connection, settings.put_back)
 
     def _on_begin(self, _: sa.Connection) -> None:
         if self._is_autocommit():
@@ -308,8 +317,26 @@ class SQLiteSupport(DialectSupport):
     """SQLite with any driver that works as :mod:`sqlite3` does."""
 
     setup_class = SQLiteSetup
+    lock_class = SQLiteLock
+    timeouts_class = SQLiteTimeouts
+    repeats_class = SQLiteRepeats
     transactional_ddl = True
     keeps_rebuilt_tables = True
+
+    bulk_class = SQLiteBulk
+    expressions_class = SQLiteExpressions
+
+    def agreements(
+        self, connection: sa.Connection, pairs: t.Sequence[Pair]
+    ) -> list[Agreement]:
+        """Compare the values of defaults."""
+        return sqlite_defaults.agreements(connection, pairs)
+
+    def scratch(self, engine: sa.Engine, name: str) -> Scratch:
+        """A file in a temporary folder."""
+        from .sqlite_scratch import SQLiteScratch
+
+        return SQLiteScratch(engine, name)
 
     def lives_in_connection(self, engine: sa.Engine) -> bool:
         """True for a database in memory, named or not.

@@ -78,6 +78,27 @@ def read_table(
     )
 
 
+StoredTexts: t.TypeAlias = t.Mapping[str, tuple[str, t.Mapping[str, str]]]
+"""Name of a table, in lower case -> its CREATE TABLE and, by name, CREATE INDEX."""
+
+
+def stored_texts(connection: sa.Connection, schema: str | None) -> StoredTexts:
+    """Read what was typed for all tables of a schema and their indexes."""
+    found: dict[str, tuple[str, dict[str, str]]] = {}
+    rows = run_raw(
+        connection,
+        f"SELECT type, name, tbl_name, sql FROM {quoted('sqlite_master', schema or 'main')}"
+        " WHERE type IN ('table', 'index') AND sql IS NOT NULL ORDER BY rowid",
+    )
+    for kind, name, _, sql in rows:
+        if kind == "table":
+            found[name.lower()] = (sql, {})
+    for kind, name, table, sql in rows:
+        if kind == "index" and table.lower() in found:
+            found[table.lower()][1][name] = sql
+    return found
+
+
 def _rows_of(
     connection: sa.Connection, name: str, schema: str | None
 ) -> list[tuple[t.Any, ...]]:

@@ -34,6 +34,7 @@ from alembic.operations.batch import BatchOperationsImpl
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.schema import CreateTable
 
+from ..dialects.sqlite_expressions import unnamed_checks
 from ..dialects.sqlite_grammar import CannotEdit
 from ..dialects.sqlite_references import refuse_losing_rebuild
 from ..dialects.sqlite_schema import is_temporary
@@ -155,6 +156,9 @@ class KeepingBatch(BatchOperationsImpl):
         before = self._take(lambda entry: _drops_index(entry, stored))
         after = self._take(lambda entry: entry[0] == "create_index")
         inline = self._take(lambda entry: self._drops_inline(entry, stored))
+        if inline:
+            # Nothing else may be left that needs a rebuild.
+            self.recreate = "always"
         self._run(before)
         impl.dropped = frozenset(str(entry[1][0].name) for entry in inline)
         impl.retyped = {
@@ -185,7 +189,10 @@ class KeepingBatch(BatchOperationsImpl):
         return taken
 
     def _drops_inline(self, entry: Entry, stored: StoredTable | None) -> bool:
-        """Whether a constraint is typed in a column, with a name that isn't reflected."""
+        """Whether a constraint isn't reflected under this name.
+
+        It is typed in a column, or a check that has none but the draft's name for it.
+        """
         name, arguments, _ = entry
         if name != "drop_constraint" or stored is None or self.copy_from is not None:
             return False
@@ -193,8 +200,11 @@ class KeepingBatch(BatchOperationsImpl):
             text = TableText.parse(stored.sql)
         except CannotEdit:
             return False
-        found = text.named_in_columns([str(arguments[0].name)])
-        return any(clause.kind != "PRIMARY" for clause in found)
+        constraint_name = str(arguments[0].name)
+        found = text.named_in_columns([constraint_name])
+        return any(clause.kind != "PRIMARY" for clause in found) or (
+            constraint_name in unnamed_checks(text, self.table_name)
+        )
 
     def _run(self, entries: t.Iterable[Entry]) -> None:
         for name, arguments, keywords in entries:

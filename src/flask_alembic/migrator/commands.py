@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import typing as t
 
@@ -10,6 +11,7 @@ from flask import current_app
 from .. import settings as settings_room
 from ..errors import DraftError
 from ..errors import TargetError
+from ..results import Draft
 from ..results import Report
 from . import databases
 from . import folder
@@ -17,6 +19,7 @@ from .environments import Names
 from .live import Live
 from .readings import one
 from .readings import Readings
+from .retries import repeating
 from .runs import collecting
 from .runs import current_run
 from .runs import Run
@@ -46,13 +49,19 @@ class Commands(Readings):
 
     def run(self, fn: t.Any, kwargs: t.Mapping[str, t.Any]) -> None:
         """Run what ``fn`` plans."""
-        self._environment.execute(fn, kwargs, current_run())
+        with current_run() as run:
+            self._environment.execute(fn, kwargs, run)
+            run.finish()
 
     def _through_owner(self, command: str, fn: Planner, **options: t.Any) -> Report:
         """Run by the extension's method, which the application may have overridden."""
         run = Run(command, **options)
         with collecting(run):
-            self._live.owner.run_migrations(fn)
+            repeating(
+                run,
+                self._live.settings.lock_retries,
+                lambda: self._live.owner.run_migrations(fn),
+            )
         return run.report()
 
     def _work(self) -> None:
@@ -63,35 +72,44 @@ class Commands(Readings):
         self._history(fresh=True)
         self._live.script = None
 
-    def upgrade(self, target: Target, names: Names, tag: str | None) -> Report:
+    def upgrade(
+        self, target: Target, names: Names, tag: str | None, dry: bool = False
+    ) -> Report:
         """Upgrade; a database that is at its heads already costs one SELECT."""
         if target == "heads" and not self._overridden and not self._live.scripted:
-            report = self._at_head(names)
+            report = self._at_head(names, dry)
             if report is not None:
                 return report
         self._work()
         goal = one(self._goal(target))
         options = {"tag": tag, "destination_rev": goal}
         plan = self._planner("upgrade", goal)
-        return self._through_owner("upgrade", plan, names=names, options=options)
+        return self._through_owner(
+            "upgrade", plan, names=names, dry=dry, options=options
+        )
 
-    def _at_head(self, names: Names) -> Report | None:
+    def _at_head(self, names: Names, dry: bool) -> Report | None:
         """Answer from the index, if there is nothing to do; without Alembic."""
         history = self._history()
-        run = Run("upgrade", names=names)
+        run = Run("upgrade", names=names, dry=dry)
         for item in self._applied(names):
             if not history.at_head(item.heads):
                 return None
             run.start(item.database).keep(item.heads)
-        return run.report()
+        with collecting(run):
+            return run.report()
 
-    def downgrade(self, target: Target, names: Names, tag: str | None) -> Report:
+    def downgrade(
+        self, target: Target, names: Names, tag: str | None, dry: bool = False
+    ) -> Report:
         """Downgrade."""
         self._work()
         goal = self._downwards(target)
         options = {"tag": tag, "destination_rev": goal}
         plan = self._planner("downgrade", goal)
-        return self._through_owner("downgrade", plan, names=names, options=options)
+        return self._through_owner(
+            "downgrade", plan, names=names, dry=dry, options=options
+        )
 
     def stamp(
         self, target: Target, names: Names, tag: str | None, purge: bool
@@ -133,6 +151,28 @@ class Commands(Readings):
             "stamp": script._stamp_revs,
         }[command]
         return lambda heads, context: find_steps(method, goal, heads)
+
+    def repair(
+        self,
+        revision: str | None,
+        action: t.Literal["finish", "done", "undo"] | None,
+        ran: bool | None,
+        names: Names,
+    ) -> Report:
+        """Show, finish, accept or undo what was interrupted half-way."""
+        from . import repair
+        from .journal import Decision
+
+        self._work()
+        unfinished, journals = repair.look(self._environment, names, revision)
+        if action is None or not unfinished:
+            return repair.report_on(unfinished, journals)
+        return repair.repair(
+            self._live.get_script(),
+            unfinished,
+            Decision(action, ran),
+            functools.partial(self._through_owner, names=names),
+        )
 
     # -- offline -----------------------------------------------------------------------
 
@@ -185,7 +225,7 @@ class Commands(Readings):
 
     # -- drafts ------------------------------------------------------------------------
 
-    def revision(
+    def draft(
         self,
         message: str | None,
         empty: bool,
@@ -197,8 +237,12 @@ class Commands(Readings):
         path: str | os.PathLike[str] | None,
         rev_id: str | None,
         choices: Choices,
-    ) -> list[Script]:
-        """Write a revision; an empty list if there is nothing to write."""
+        prove: bool | None = None,
+    ) -> Draft:
+        """Write a revision, if there is anything to write, and say what was found.
+
+        :param prove: Try it on scratch databases; None leaves that to the settings.
+        """
         from . import draft
 
         self._work()
@@ -224,7 +268,16 @@ class Commands(Readings):
         self._through_owner(
             "revision", draft_.compare, writes=False, options=draft_.options
         )
-        return draft_.write()
+        drafted = draft_.write()
+        if not (self._live.settings.prove if prove is None else prove):
+            return drafted
+        from .prove import proved
+
+        return proved(self._live, drafted, None if empty else choices)
+
+    def written(self, draft: Draft) -> list[Script]:
+        """Find the scripts of what was written."""
+        return list(self._scripts(tuple(item.id for item in draft.revisions)))
 
     @property
     def _base(self) -> str:

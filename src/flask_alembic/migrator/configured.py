@@ -43,6 +43,8 @@ def settings_of(
     }
     ours = settings_room.read(others, str(Path.cwd()))
     options = dict(config.file_config.items(config.config_ini_section))
+    given = app_config.get("ALEMBIC") or {}
+    plugins = given.get("plugins") or config.get_alembic_option("plugins")
     return dataclasses.replace(
         ours,
         script_location=main,
@@ -50,6 +52,7 @@ def settings_of(
         options={key: str(value) for key, value in options.items()},
         sections={},
         context=context,
+        plugins=settings_room.names("ALEMBIC['plugins']", plugins),
         env_py=main / ENV_PY if (main / ENV_PY).exists() else None,
     )
 

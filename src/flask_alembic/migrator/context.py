@@ -13,23 +13,36 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.migration import RevisionStep
 from alembic.script import Script
+from sqlalchemy.exc import PendingRollbackError
 
 from ..dialects.base import ConnectionSetup
+from ..dialects.base import journal_table
+from ..dialects.repeats import Repeats
+from ..dialects.timeouts import Limits
+from ..dialects.timeouts import Timeouts
 from ..errors import MigrationError
 from ..errors import VersionTableError
 from ..results import Direction
 from ..results import Revision
 from ..results import Step
 from ..results import StepResult
+from ..results import StepState
+from ..settings import history_table
 from ..settings import Settings
+from ..settings import VERSION_TABLE
+from . import companions
 from . import databases
 from . import folder
+from . import limits
+from . import retries
 from . import revisions
 from .batch import KeepingOperations
 from .bridge import Heads
 from .bridge import proxied
 from .bridge import resolving
 from .databases import Target
+from .dry import Trial
+from .dry import Untried
 from .history import History
 from .runs import DatabaseRun
 from .runs import first_line
@@ -109,6 +122,14 @@ class StepContext(MigrationContext):
     scripted: bool
     run: Run
     extra: dict[str, t.Any]
+    timeouts: Timeouts
+    repeats: Repeats
+    known: tuple[str, ...] | None = None
+    """The heads as they were read ahead of a lock that isn't needed."""
+    running: str = ""
+    """The revision that is being run, for people."""
+    arguments: dict[str, t.Any]
+    trial: Trial | None = None
 
     @classmethod
     def adopt(
@@ -132,10 +153,16 @@ class StepContext(MigrationContext):
         self = t.cast("t.Self", context)
         self.target, self.setup, self.history = target, setup, history
         self.settings, self.watchers = settings, ()
+        # Revisions may use the operations that these bring.
+        companions.load(settings.plugins)
         self.several, self.fallback = several, fallback
         self.part, self.planned = DatabaseRun(target.describe()), None
         self.applied, self.split = set(), False
         self.scripted, self.run, self.extra = False, Run("run_migrations"), {}
+        self.arguments = {}
+        self.timeouts = Timeouts(self.live, Limits())
+        self.repeats = Repeats(self.live)
+        self.opts["include_name"] = _without_own_tables(self.opts, self.version_table)
         if setup.callers:
             # Whether or not the caller's transaction has begun: it is the caller's.
             self._in_external_transaction = True
@@ -156,12 +183,34 @@ class StepContext(MigrationContext):
             with super().autocommit_block():
                 yield
             return
+        if self.trial is not None:
+            raise self.trial.untried("it uses autocommit_block()")
         if self._in_external_transaction:
             raise self._not_ours("autocommit_block() can't be used here")
         self.part.keep(self.applied)
         self.part.touched = self.split = True
-        with self.setup.autocommit(), super().autocommit_block():
-            yield
+        if self.running:
+            self.part.warn(
+                f"{self.running} ran statements outside of a transaction: they aren't"
+                " rolled back, and run again if it is interrupted before its end"
+            )
+        first: BaseException | None = None
+        try:
+            with (
+                self.setup.autocommit(),
+                super().autocommit_block(),
+                self.timeouts.outside(),
+            ):
+                try:
+                    yield
+                except BaseException as e:
+                    first = e
+                    raise
+        except PendingRollbackError:
+            # Nothing can be put back on a connection that is lost.
+            if first is None:
+                raise
+            raise first from first.__cause__
 
     def _not_ours(self, what: str) -> MigrationError:
         opener = "env.py" if self.scripted else "the caller"
@@ -176,7 +225,9 @@ class StepContext(MigrationContext):
     def plan(self, fn: MigrationFn, part: DatabaseRun, run: Run) -> None:
         """Read the heads and find the steps; nothing is run yet."""
         self.part, self.run, self.purge = part, run, run.purge
-        heads = self.get_current_heads()
+        heads, self.known = self.known, None
+        if heads is None:
+            heads = self.get_current_heads()
         part.keep(heads)
         if run.purge:
             part.purged, heads = bool(heads), ()
@@ -200,6 +251,7 @@ class StepContext(MigrationContext):
         revisions.load(scripts)
         self._fit_version_table([script.revision for script in scripts])
         for script in scripts:
+            limits.of_revision(script)
             outside = not getattr(script.module, "transactional", True)
             if outside and self._in_external_transaction:
                 raise self._not_ours(
@@ -236,11 +288,12 @@ class StepContext(MigrationContext):
 
         An env.py calls this without a plan: then it is made here.
         """
+        self.arguments = {**self.extra, **kwargs}
         if self.planned is None:
             self.plan(t.cast(t.Any, self._migrations_fn), self.part, self.run)
             self.load()
         with operating(self):
-            self._run_steps({**self.extra, **kwargs})
+            self._run_steps(self.arguments)
 
     def _run_steps(self, kwargs: dict[str, t.Any]) -> None:
         self.impl.start_migrations()
@@ -255,28 +308,35 @@ class StepContext(MigrationContext):
                 self.prepare_version_table()
         else:
             self.prepare_version_table()
-        for number, (step, described) in enumerate(steps, 1):
-            part.emit("step_started", number, step=described)
-            self.split = False
-            with self.begin_transaction(_per_migration=True):
-                result = self._take(step, described, maintainer, kwargs)
-                if self.split and self._transaction is not None:
-                    # What ran outside of a transaction stays: so must its version row.
-                    self._transaction.commit()
-                    self._transaction = self.live.begin()
-            if self._in_external_transaction and self.setup.has_committed():
-                # The caller's work is committed with it: its version row must be, too.
-                self.dialect.do_commit(self.live.connection)
-                part.keep(maintainer.heads)
-            if self.split or self._commits_each:
-                part.keep(maintainer.heads)
-            part.emit("step_finished", number, step=described, result=result)
+        with contextlib.suppress(Untried):
+            for number, (step, described) in enumerate(steps, 1):
+                part.emit("step_started", number, step=described)
+                result = self._run_step(step, described, maintainer, kwargs)
+                part.emit("step_finished", number, step=described, result=result)
         if not self._in_external_transaction and self.planned:
             # What fails at COMMIT fails now, when nothing else has been committed.
             self.setup.check_deferred()
         for watcher in self.watchers:
             watcher.finished()
-        part.emit("run_finished")
+
+    def _run_step(
+        self, step: t.Any, described: Step, maintainer: Heads, kwargs: dict[str, t.Any]
+    ) -> StepResult:
+        self.split = False
+        with self.begin_transaction(_per_migration=True):
+            result = self._take(step, described, maintainer, kwargs)
+            if self.split and self._transaction is not None:
+                # What ran outside of a transaction stays: so must its version row.
+                self._transaction.commit()
+                self._transaction = self.live.begin()
+        if self._in_external_transaction and self.setup.has_committed():
+            # The caller's work is committed with it: its version row must be, too.
+            self.dialect.do_commit(self.live.connection)
+            self.part.keep(maintainer.heads)
+        if self.split or self._commits_each:
+            self.part.keep(maintainer.heads)
+        self.split = False
+        return result
 
     def prepare_version_table(self) -> None:
         """Make the version table, if there is something to write into it."""
@@ -288,6 +348,11 @@ class StepContext(MigrationContext):
         log.info("Running %s", step)
 
     @property
+    def can_begin_again(self) -> bool:
+        """Whether what the running step has done until now can all be undone."""
+        return bool(self.impl.transactional_ddl) and not self.split
+
+    @property
     def _commits_each(self) -> bool:
         own = not self._in_external_transaction
         each = self._transaction_per_migration or not self.impl.transactional_ddl
@@ -297,11 +362,15 @@ class StepContext(MigrationContext):
         self, step: t.Any, described: Step, maintainer: Heads, kwargs: dict[str, t.Any]
     ) -> StepResult:
         self.announce(step)
+        self.running = f"revision {described.revision.id}"
         started = time.monotonic()
         try:
             with contextlib.ExitStack() as stack:
                 for watcher in self.watchers:
                     stack.enter_context(watcher.step(step, described))
+                if isinstance(step, RevisionStep):
+                    own = limits.of_revision(step.revision)
+                    stack.enter_context(self.timeouts.step(own))
                 ran = self._call(step, kwargs)
             maintainer.update_to_step(step)
             for callback in self.on_version_apply_callbacks:
@@ -314,21 +383,31 @@ class StepContext(MigrationContext):
             if self._commits_each:
                 self.setup.check_deferred()
             seconds = time.monotonic() - started
-            result = StepResult(described, "done" if ran else "skipped", seconds)
+            state: StepState = "done" if ran else "skipped"
+            result = self._completed(StepResult(described, state, seconds))
             for watcher in self.watchers:
                 watcher.applied(step, result)
+        except Untried:
+            raise
         except BaseException as e:
             self._fail_step(e, described, time.monotonic() - started)
             raise
         self.part.results.append(result)
         return result
 
+    def _completed(self, result: StepResult) -> StepResult:
+        for watcher in self.watchers:
+            result = watcher.completed(result)
+        return result
+
     def _fail_step(self, error: BaseException, step: Step, seconds: float) -> None:
-        result = StepResult(step, "failed", seconds, first_line(error))
+        # What is in the way may have gone when everybody has been told.
+        retries.meet(self, error, self.running, again=self.can_begin_again)
+        failed = StepResult(step, "failed", seconds, first_line(error))
+        result = self._completed(failed)
         self.part.results.append(result)
         number = len(self.part.results)
         self.part.emit("step_finished", number, step=step, result=result)
-        self.part.emit("run_finished")
         if isinstance(error, SystemExit):
             refusal = MigrationError(
                 f"Revision {step.revision.id} ended the process with"
@@ -347,6 +426,7 @@ class StepContext(MigrationContext):
             error.add_note(
                 f"{database.dialect} commits each DDL statement: what {step.revision.id}"
                 f" did before it failed stays, and so do the revisions before it."
+                + ("" if self.setup.callers else " The next run goes on after it.")
             )
 
     def _call(self, step: t.Any, kwargs: dict[str, t.Any]) -> bool:
@@ -385,6 +465,36 @@ class StepContext(MigrationContext):
                 return False
             raise
         return True
+
+
+def _without_own_tables(
+    opts: t.Mapping[str, t.Any], version_table: str
+) -> t.Callable[..., bool]:
+    """Leave our tables out of comparisons, as Alembic does with its version table.
+
+    :param opts: Of the context; the application's own choice counts for the others.
+    """
+    chosen = opts.get("include_name") or (lambda *_: True)
+    ours = {
+        named(table)
+        for named in (history_table, journal_table)
+        for table in (version_table, VERSION_TABLE)
+    }
+
+    def include_name(name: str | None, kind: t.Any, parents: t.Any) -> bool:
+        own = kind == "table" and name in ours
+        if own and not any(table.name == name for table in _tables(opts)):
+            return False
+        return bool(chosen(name, kind, parents))
+
+    return include_name
+
+
+def _tables(opts: t.Mapping[str, t.Any]) -> t.Iterator[sa.Table]:
+    """The models' tables."""
+    given = opts.get("target_metadata") or ()
+    for metadata in given if isinstance(given, t.Iterable) else (given,):
+        yield from metadata.tables.values()
 
 
 def _default_name(step: RevisionStep) -> str:

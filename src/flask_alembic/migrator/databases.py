@@ -79,6 +79,14 @@ def masked(url: sa.URL) -> str:
     return url.set(query=query).render_as_string(hide_password=True)
 
 
+def reason(error: BaseException, engine: sa.Engine) -> str:
+    """Say in one line what a driver raised; a password in it is masked."""
+    said = getattr(error, "orig", None) or error
+    text = str(said).strip().split("\n", 1)[0] or type(said).__name__
+    password = engine.url.password
+    return text.replace(str(password), "***") if password else text
+
+
 def resolve(
     metadatas: t.Mapping[str, Metadata],
     engines: t.Mapping[str, Source],
@@ -297,20 +305,35 @@ def own_async_engine(engine: sa.Engine) -> sa.Engine:
 
     :param engine: The synchronous engine below an AsyncEngine.
     """
-    pool = engine.pool
     if dialects.support(engine.dialect).lives_in_connection(engine):
         return engine
+    return engine_like(engine)
+
+
+def engine_like(
+    engine: sa.Engine,
+    *,
+    url: sa.URL | None = None,
+    dialect: sa.Dialect | None = None,
+    connect: t.Callable[..., t.Any] | None = None,
+) -> sa.Engine:
+    """Make an engine that keeps no connection, with another one's options and events.
+
+    :param url: Where it connects to, if it is elsewhere; so are the next two.
+    :param connect: Makes the driver's connections.
+    """
+    pool, dialect = engine.pool, dialect or engine.dialect
     own = NullPool(
-        pool._creator,
+        t.cast(t.Any, connect or pool._creator),
         recycle=pool._recycle,
         reset_on_return=pool._reset_on_return,
-        dialect=engine.dialect,
+        dialect=dialect,
         _dispatch=pool.dispatch,  # as Pool.recreate() does
     )
     made = sa.Engine(
         own,
-        engine.dialect,
-        engine.url,
+        dialect,
+        url or engine.url,
         echo=t.cast(t.Any, engine.echo),
         hide_parameters=engine.hide_parameters,
     )

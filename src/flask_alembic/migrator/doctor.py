@@ -6,11 +6,14 @@ finding.
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 import sqlalchemy as sa
 from flask import has_app_context
 
+from ..dialects.scratch import day_of
+from ..dialects.scratch import new_name
 from ..errors import MigrationError
 from ..results import Finding
 from ..settings import Settings
@@ -160,6 +163,24 @@ def _database(
         return
     yield from _rows(target, applied, settings, files)
     yield from _width(target, connection, settings, files)
+    yield from _left_over(target, connection)
+
+
+def _left_over(target: Target, connection: sa.Connection) -> t.Iterator[Finding]:
+    """Find scratch databases that can't belong to a running command."""
+    scratch = target.dialect.scratch(target.engine, new_name())
+    if scratch is None:
+        return
+    yesterday = day_of(new_name(datetime.timedelta(days=1)))
+    old = [name for name in scratch.others(connection) if day_of(name) < yesterday]
+    if old:
+        yield Finding(
+            code="scratch-left-over",
+            severity="info",
+            message=f"Beside {target.name!r} there are {', '.join(sorted(old))}.",
+            effect="A command that was killed has left them; nothing uses them.",
+            fix="Drop them.",
+        )
 
 
 def _table(target: Target, settings: Settings) -> str:

@@ -126,8 +126,16 @@ def _turn(engine: sa.Engine) -> threading.RLock:
 def _run_loop(main: t.Callable[[], t.Coroutine[t.Any, t.Any, R]]) -> R:
     # Unlike asyncio.run(), this leaves the thread's own event loop as it is.
     loop = asyncio.new_event_loop()
+    task = loop.create_task(main())
     try:
-        return loop.run_until_complete(main())
+        return loop.run_until_complete(task)
+    except KeyboardInterrupt:
+        # It ends the loop, not what waits in it, which has to clean up.
+        if not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                loop.run_until_complete(task)
+        raise
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()

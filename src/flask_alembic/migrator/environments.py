@@ -7,9 +7,12 @@ import typing as t
 
 from sqlalchemy.exc import DBAPIError
 
+from ..errors import MigrationError
 from ..results import Database
+from ..results import RecordedStep
 from . import databases
 from . import heads as heads_room
+from . import record
 from .databases import Target
 from .live import leaving_no_transaction
 from .live import Live
@@ -17,18 +20,34 @@ from .runs import Run
 
 Names: t.TypeAlias = "t.Collection[str] | None"
 Visitor: t.TypeAlias = "t.Callable[[tuple[str, ...], t.Any], object]"
+Records: t.TypeAlias = "dict[str, tuple[RecordedStep, ...]]"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Applied:
     """What a database says of itself.
 
-    :param error: Its version table can't be read, though it is there.
+    :param error: It can't be asked, and that is why.
+    :param reason: The same in one line, without a password.
+    :param reachable: Whether only its version table can't be read.
     """
 
     database: Database
-    heads: tuple[str, ...]
-    error: DBAPIError | None = None
+    heads: tuple[str, ...] = ()
+    error: Exception | None = None
+    reason: str = ""
+    reachable: bool = True
+
+
+def unanswered(target: Target, error: Exception, *, reachable: bool) -> Applied:
+    """What is known of a database that can't be asked."""
+    lost = getattr(error, "connection_invalidated", False)
+    return Applied(
+        target.describe(),
+        error=error,
+        reason=databases.reason(error, target.engine),
+        reachable=reachable and not lost,
+    )
 
 
 class Environment(t.Protocol):
@@ -36,6 +55,10 @@ class Environment(t.Protocol):
 
     def applied(self, names: Names) -> list[Applied]:
         """Read the version tables, and change nothing."""
+        ...
+
+    def records(self, names: Names) -> Records:
+        """Read what is on record of each database."""
         ...
 
     def visit(self, fn: Visitor, names: Names) -> None:
@@ -59,13 +82,31 @@ class Managed:
         return [self._read(target) for target in chosen.values()]
 
     def _read(self, target: Target) -> Applied:
-        database = target.describe()
+        settings, connected = self._live.settings, False
         try:
             with self._live.reading(target) as connection:
-                heads = heads_room.applied_heads(connection, self._live.settings)
+                connected = True
+                heads = heads_room.applied_heads(connection, settings)
+        except MigrationError:
+            raise
         except heads_room.UnreadableError as e:
-            return Applied(database, (), e.cause)
-        return Applied(database, heads)
+            return unanswered(target, e.cause, reachable=True)
+        except Exception as e:
+            # Not every driver's errors are SQLAlchemy's while it connects.
+            if connected and not isinstance(e, DBAPIError):
+                raise
+            return unanswered(target, e, reachable=connected)
+        return Applied(target.describe(), heads)
+
+    def records(self, names: Names) -> Records:
+        """Read the tables beside the version tables, without Alembic."""
+        settings = self._live.settings
+        place = settings.version_table, settings.version_table_schema
+        found: Records = {}
+        for name, target in databases.select(self._live.targets(), names).items():
+            with self._live.reading(target) as connection:
+                found[name] = record.read(connection, name, *place)
+        return found
 
     def visit(self, fn: Visitor, names: Names) -> None:
         """Call with each live context, and leave no transaction behind."""

@@ -10,6 +10,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import MigrationError
 from . import databases
+from . import dry
+from . import limits
+from . import locks
+from . import retries
 from .context import MigrationFn
 from .context import StepContext
 from .runs import DatabaseRun
@@ -87,6 +91,7 @@ class _Part:
             yield
         except BaseException as e:
             self.results.error = first_line(e)
+            retries.meet(self.context, e, "", again=self.context.can_begin_again)
             if not (getattr(e, "__notes__", None) or isinstance(e, MigrationError)):
                 database = self.results.database
                 ids = ", ".join(r.step.revision.id for r in self.results.results)
@@ -97,16 +102,29 @@ class _Part:
     def begin(self, run: Run, stack: contextlib.ExitStack) -> None:
         """Open the run's transaction, where it is ours to open."""
         context, target = self.context, self.context.target
-        if not run.writes or not self._ours:
+        if run.dry:
+            dry.refuse(context)
+        context.part, context.run, context.known = self.results, run, None
+        # Those of an earlier run have nothing to say of this one.
+        context.watchers = ()
+        if not run.writes:
+            return
+        if not self._ours:
+            locks.take(context, run, stack)
             return
         databases.check_session(target)
+        limits.look(context)
         settings: list[str] = []
         if self.in_use:
             # What was done by hand isn't lost with a run that fails.
             settings = target.dialect.local_settings(context.live)
             context.live.commit()
         self.in_use = False
+        locks.take(context, run, stack)
         stack.enter_context(context.setup.run())
+        stack.enter_context(limits.limited(context))
+        if run.dry:
+            stack.enter_context(dry.rolling_back(context))
         transaction = context.begin_transaction()
         for sql in settings:
             context.live.exec_driver_sql(sql)
@@ -136,9 +154,12 @@ class _Part:
 
     def commit(self) -> None:
         """End the transaction well."""
+        if self.results.dry:
+            self.undo()
+            return
         if not self._ours:
             if self.results.steps:
-                self.results.warnings.append(
+                self.results.warn(
                     "committed at each DDL statement, with the caller's transaction"
                     if self.context.target.dialect.ddl_commits
                     else "part of the caller's transaction: it lasts when that does"
@@ -163,6 +184,14 @@ class _Part:
         self.results.undo()
         self.context._transaction = None
         # A lost connection has rolled back by itself.
-        with contextlib.suppress(SQLAlchemyError):
-            if self.context.live.in_transaction():
-                self.context.live.rollback()
+        live = self.context.live
+        with contextlib.suppress(SQLAlchemyError, live.dialect.loaded_dbapi.Error):
+            live.rollback()
+            if not (live.closed or live.invalidated):
+                # SQLAlchemy takes a transaction whose COMMIT has failed for ended.
+                live.dialect.do_rollback(live.connection)
+        if live.closed or live.invalidated:
+            # Whatever is asked of it now would go to a new one, which has no lock.
+            return
+        for watcher in self.context.watchers:
+            watcher.undone()

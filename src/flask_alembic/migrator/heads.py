@@ -51,10 +51,21 @@ def applied_heads(connection: sa.Connection, settings: Settings) -> tuple[str, .
         connection.rollback()
         there = _has_table(connection, name, schema)
         connection.rollback()
-        if there:
-            raise UnreadableError(e) from e
-        return ()
+        if not there:
+            return ()
+        found = _read_again(connection, rows)
     return tuple(sorted(str(value) for value in found))
+
+
+def _read_again(connection: sa.Connection, rows: sa.Select[t.Any]) -> t.Sequence[t.Any]:
+    """Read what another process may have made since it wasn't there."""
+    try:
+        return connection.execute(rows).scalars().all()
+    except DBAPIError as e:
+        if connection.invalidated:
+            raise
+        connection.rollback()
+        raise UnreadableError(e) from e
 
 
 def _surviving(connection: sa.Connection) -> t.ContextManager[t.Any]:
@@ -68,8 +79,17 @@ def _has_table(connection: sa.Connection, name: str, schema: str | None) -> bool
     return sa.inspect(connection).has_table(name, schema=schema)
 
 
-def judge(database: Database, applied: tuple[str, ...], history: History) -> Status:
-    """Compare what is applied with what the code has."""
+def judge(
+    database: Database,
+    applied: tuple[str, ...],
+    history: History,
+    before: t.Collection[str] | None = None,
+) -> Status:
+    """Compare what is applied with what the code has.
+
+    :param before: Revisions of the code that the unknown ones came after, as the record
+        has it; None where nothing is recorded.
+    """
     unknown = history.unknown(applied)
     known = tuple(id_ for id_ in applied if id_ not in unknown)
     pending = () if unknown and not known else history.pending(known)
@@ -77,6 +97,11 @@ def judge(database: Database, applied: tuple[str, ...], history: History) -> Sta
     if history.overlapping(known):
         rows = ", ".join(history.overlapping(known))
         state, note = "unknown", f"rows of the version table overlap: {rows}"
+    elif unknown and before is not None:
+        pending = history.pending([*known, *before])
+        state = "diverged" if pending else "ahead"
+        came = f"{', '.join(unknown)} came after {', '.join(sorted(before)) or 'base'}"
+        note = f"recorded: {came}"
     elif unknown and not any(_is_followed(history, id_) for id_ in known):
         state = "ahead"
         note = (
@@ -107,13 +132,19 @@ def _is_followed(history: History, id_: str) -> bool:
     return bool(entry.children or entry.dependents)
 
 
-def unreadable(database: Database, error: DBAPIError, history: History) -> Status:
-    """The status of a database whose version table can't be read."""
-    reason = str(error.orig).strip().split("\n", 1)[0]
+def unreadable(
+    database: Database, reason: str, history: History, *, reachable: bool
+) -> Status:
+    """The status of a database that can't be asked.
+
+    :param reachable: Whether only its version table can't be read.
+    """
+    what = "the version table can't be read" if reachable else "it can't be reached"
     return Status(
         database=database,
         state="unknown",
         current=(),
         heads=tuple(history.heads),
-        note=f"the version table can't be read: {reason}",
+        note=f"{what}: {reason}",
+        reachable=reachable,
     )

@@ -176,7 +176,7 @@ class History:
         if len(known) < 2:
             return ()
         below = {name for id_ in known for name in self._down[id_]}
-        included = self._ancestors(below)
+        included = self.ancestors(below)
         return tuple(id_ for id_ in known if id_ in included)
 
     def pending(self, applied: Iterable[str]) -> tuple[str, ...]:
@@ -186,11 +186,15 @@ class History:
         # From heads down to one applied revision, without passing a base, the walk
         # can't have met its ancestors: they lead to a base.
         if known and (to_base or len(known) > 1):
-            included = self._ancestors(known)
+            included = self.ancestors(known)
             order = [id_ for id_ in order if id_ not in included]
         return tuple(order)
 
-    def _ancestors(self, ids: Iterable[str]) -> set[str]:
+    def below(self, id: str) -> tuple[str, ...]:
+        """What a revision comes directly after, dependencies included."""
+        return self._down.get(id, ())
+
+    def ancestors(self, ids: Iterable[str]) -> set[str]:
         """These revisions and all that comes before them."""
         return set(self._walk(ids, frozenset())[0])
 

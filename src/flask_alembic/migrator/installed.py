@@ -37,8 +37,12 @@ def findings() -> t.Iterator[Finding]:
 def _init_of(
     distribution: metadata.Distribution, package: str
 ) -> metadata.PackagePath | None:
+    path = f"{package}/__init__.py"
+    # Most have none, and listing the files of all takes half a second.
+    if path not in (distribution.read_text("RECORD") or path):
+        return None
     for file in distribution.files or ():
-        if file.as_posix() == f"{package}/__init__.py":
+        if file.as_posix() == path:
             return file
     return None
 

@@ -99,6 +99,19 @@ class Live:
         self.engines: dict[str, t.Any] | None = None
         self.metadatas: dict[str, Metadata] | None = None
 
+    def apart(self, engines: t.Mapping[str, sa.Engine]) -> Live:
+        """Objects of their own for the same databases, on connections of their own.
+
+        :param engines: What takes the place of the databases' engines.
+        """
+        self.targets()
+        stand_ins = {**(self._stand_ins or {}), **engines}
+        made = Live(
+            self.owner, self._state, stand_ins=stand_ins, config=self.given_config
+        )
+        made.engines, made.metadatas = self.engines, self.metadatas
+        return made
+
     @property
     def settings(self) -> Settings:
         """The application's configuration, as it is now."""

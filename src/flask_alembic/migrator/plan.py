@@ -12,7 +12,10 @@ from .bridge import PlannedHeads
 from .bridge import resolving
 from .context import check_rows
 from .context import describe_step
+from .context import StepContext
 from .history import History
+from .plan_sql import count_rows
+from .plan_sql import with_statements
 from .steps import find_steps
 
 
@@ -24,11 +27,15 @@ def plan_of(
     goal: t.Any,
     *,
     downwards: bool,
+    context: StepContext | None = None,
+    drops_only: bool = False,
 ) -> Plan:
     """Plan one database.
 
     :param heads: What is applied.
     :param goal: As Alembic reads it.
+    :param context: A connected one, to add the statements and what they drop.
+    :param drops_only: Add them where something may be dropped.
     """
     check_rows(history, database.name, heads)
     revs = script._downgrade_revs if downwards else script._upgrade_revs
@@ -41,5 +48,9 @@ def plan_of(
         database=database,
         current=heads,
         target=tuple(sorted(after.heads)),
-        steps=tuple(describe_step(step) for step in steps),
+        steps=tuple(describe_step(step) for step in steps)
+        if context is None
+        else count_rows(
+            context.live, with_statements(context, steps, drops_only=drops_only)
+        ),
     )

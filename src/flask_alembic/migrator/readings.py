@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..errors import SetupError
 from ..errors import TargetError
 from ..results import Draft
+from ..results import Finding
 from ..results import LogEntry
 from ..results import Plan
+from ..results import RecordedStep
 from ..results import Status
 from . import heads as heads_room
 from . import targets
 from .environments import Applied
 from .environments import environment_of
 from .environments import Names
+from .environments import Records
 from .environments import Visitor
 from .history import History
 from .live import Live
+from .record import known_before
 from .targets import Target
 
 if t.TYPE_CHECKING:
     from alembic.operations import MigrationScript
     from alembic.script import Script
+
+    from .context import StepContext
+    from .refining import Choices
 
 
 class Readings:
@@ -42,9 +53,9 @@ class Readings:
         found = self._environment.applied(names)
         for item in found:
             if item.error is not None:
-                item.error.add_note(
-                    f"while reading the database {item.database.name!r}"
-                )
+                if not getattr(item.error, "__notes__", None):
+                    name = item.database.name
+                    item.error.add_note(f"while reading the database {name!r}")
                 raise item.error
         return found
 
@@ -76,12 +87,60 @@ class Readings:
     def status(self, names: Names = None) -> tuple[Status, ...]:
         """Tell how far each database is."""
         history = self._history()
+        found = self._environment.applied(names)
+        before = self._before(found, history)
         return tuple(
-            heads_room.judge(item.database, item.heads, history)
+            heads_room.judge(
+                item.database, item.heads, history, before.get(item.database.name)
+            )
             if item.error is None
-            else heads_room.unreadable(item.database, item.error, history)
-            for item in self._environment.applied(names)
+            else heads_room.unreadable(
+                item.database, item.reason, history, reachable=item.reachable
+            )
+            for item in found
         )
+
+    def _before(
+        self, found: list[Applied], history: History
+    ) -> dict[str, set[str] | None]:
+        """What unknown revisions came after: database name -> ids, from the record."""
+        unknown = {item.database.name: history.unknown(item.heads) for item in found}
+        names = [name for name, ids in unknown.items() if ids]
+        if not (names and self._live.settings.history):
+            return {}
+        records: Records = {}
+        # The state can be told without it.
+        with contextlib.suppress(SQLAlchemyError):
+            records = self._environment.records(names)
+        return {
+            name: known_before(records.get(name, ()), unknown[name], history)
+            for name in names
+        }
+
+    def record(self, names: Names) -> tuple[RecordedStep, ...]:
+        """Show what is on record, each database's newest first."""
+        records = self._records(names)
+        return tuple(s for name in sorted(records) for s in reversed(records[name]))
+
+    def _records(self, names: Names) -> Records:
+        """Read the records.
+
+        :raises SetupError: None is kept.
+        """
+        if not self._live.settings.history:
+            raise SetupError(
+                "There is no record of what was run: ALEMBIC_HISTORY is off.",
+                fix="Set ALEMBIC_HISTORY = True; from then on it is kept.",
+            )
+        return self._environment.records(names)
+
+    def verify(self, names: Names) -> tuple[Finding, ...]:
+        """Compare what is applied with the files."""
+        from .verify import verify
+
+        history = self._history(fresh=True)
+        records = self._records(names)
+        return tuple(verify(self._applied(names), records, history))
 
     def current(self, names: Names = None) -> tuple[Script, ...]:
         """Find the scripts of what is applied, in any of the databases."""
@@ -152,29 +211,75 @@ class Readings:
         self._environment.visit(fn, names)
 
     def plan(
-        self, target: Target | None, names: Names, direction: str
+        self,
+        target: Target | None,
+        names: Names,
+        direction: str,
+        statements: bool | t.Literal["drops"] = False,
     ) -> tuple[Plan, ...]:
-        """Tell what a command would do, without doing it."""
+        """Tell what a command would do, without doing it.
+
+        :param statements: Add the SQL, and what it drops.
+        """
+
         history = self._history(fresh=True)
         upwards = direction == "upgrade"
         if target is None:
             target = "heads" if upwards else -1
-        return tuple(
+        plans = tuple(
             Plan(item.database, item.heads, item.heads, ())
             if upwards and target == "heads" and history.at_head(item.heads)
             else self._plan(item, history, target, upwards=upwards)
             for item in self._applied(names)
         )
+        steps = [step for plan in plans for step in plan.steps]
+        drops_only = statements == "drops"
+        if drops_only and steps:
+            from .plan_sql import may_drop
+
+            steps = [step for step in steps if may_drop(step)]
+        if not (statements and steps):
+            return plans
+        told: list[Plan] = []
+
+        def tell(heads: tuple[str, ...], context: t.Any) -> None:
+            item = Applied(context.target.describe(), tuple(sorted(heads)))
+            plan = self._plan(
+                item,
+                history,
+                target,
+                upwards=upwards,
+                context=context,
+                drops_only=drops_only,
+            )
+            told.append(plan)
+
+        self._environment.visit(tell, names)
+        return tuple(told)
 
     def _plan(
-        self, item: Applied, history: History, target: Target, *, upwards: bool
+        self,
+        item: Applied,
+        history: History,
+        target: Target,
+        *,
+        upwards: bool,
+        context: StepContext | None = None,
+        drops_only: bool = False,
     ) -> Plan:
         from .plan import plan_of
 
         goal = one(self._goal(target)) if upwards else self._downwards(target)
         script = self._live.get_script()
         return plan_of(
-            script, history, item.database, item.heads, goal, downwards=not upwards
+            script,
+            history,
+            item.database,
+            item.heads,
+            goal,
+            downwards=not upwards,
+            context=context,
+            drops_only=drops_only,
         )
 
     def compare_metadata(self) -> list[t.Any]:
@@ -188,21 +293,12 @@ class Readings:
 
         return draft.raw(self._environment)
 
-    def diff(self, names: Names) -> Draft:
+    def diff(self, names: Names, choices: Choices, sql: bool) -> Draft:
         """Compare as a new revision would, and write nothing."""
         from . import draft
-        from .differences import operations
-        from .refining import Choices
 
         self._history()
-        found, refined = draft.compare(self._live, self._environment, names, Choices())
-        visited = [refinement.context.target.name for refinement in refined]
-        return Draft(
-            path=None,
-            operations=operations(found, visited),
-            renames={k: v for item in refined for k, v in item.renames.items()},
-            findings=tuple(f for item in refined for f in item.findings),
-        )
+        return draft.compare(self._live, self._environment, names, choices, sql=sql)
 
 
 def one(wanted: list[str]) -> t.Any:

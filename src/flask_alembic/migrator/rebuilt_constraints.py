@@ -8,6 +8,7 @@ import typing as t
 import sqlalchemy as sa
 
 from ..dialects.sqlite_columns import ColumnUse
+from ..dialects.sqlite_expressions import unnamed_checks
 from ..dialects.sqlite_grammar import Clause
 from ..dialects.sqlite_grammar import name_of as name_in
 from ..dialects.sqlite_grammar import Reader
@@ -64,9 +65,10 @@ class ConstraintChanges:
 
     def edit(self, text: TableText) -> None:
         """Change the constraints of a table's text, but for its primary key."""
-        text.remove(
-            [clause for owner, clause in text.all_clauses() if self.is_gone(clause)]
-        )
+        gone = [clause for _, clause in text.all_clauses() if self.is_gone(clause)]
+        text.remove(gone)
+        unnamed = unnamed_checks(text, self.batch.table.name)
+        text.remove([unnamed[name] for name in self.dropped if name in unnamed])
         text.remove(text.named_in_columns(self.dropped))
         before = [
             constraint
@@ -75,7 +77,10 @@ class ConstraintChanges:
         ]
         kept = [constraint for constraint in before if self._is_kept(constraint)]
         for constraint in before:
-            if not any(constraint is other for other in kept):
+            name = name_of(constraint)
+            # Dropped by name as well as with its column.
+            went = name is not None and any(clause.named(name) for clause in gone)
+            if not went and not any(constraint is other for other in kept):
                 self._remove(text, constraint)
         self._replace_restated_checks(text)
         added: list[str] = []

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import traceback
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,7 +24,13 @@ from sqlalchemy.util import greenlet_spawn
 
 from .. import dialects
 from ..dialects.base import ConnectionSetup
+from ..errors import MigrationError
 from . import databases
+from . import dry
+from . import limits
+from . import locks
+from . import record
+from . import retries
 from .batch import use_keeping_impl
 from .bridge import proxied
 from .bridge import write_sql_verbatim
@@ -31,6 +38,8 @@ from .context import StepContext
 from .databases import Target
 from .environments import Applied
 from .environments import Names
+from .environments import Records
+from .environments import unanswered
 from .environments import Visitor
 from .live import Live
 from .offline import OfflineContext
@@ -50,24 +59,51 @@ class Scripted:
         self._live = live
 
     def applied(self, names: Names) -> list[Applied]:
-        """Read the version tables that env.py configures."""
+        """Read the version tables that env.py configures.
+
+        It stops at the first database that can't be asked; that one is the last here.
+        """
         found: list[Applied] = []
 
         def look(heads: tuple[str, ...], context: t.Any) -> None:
             found.append(Applied(context.target.describe(), tuple(sorted(heads))))
+
+        run = _visiting(names)
+        try:
+            self._visit(look, run)
+        except MigrationError:
+            raise
+        except Exception as e:
+            engine = _engine_in(e)
+            if engine is None:
+                raise
+            name = databases.name_of(engine)
+            target = Target(name, engine, t.cast(t.Any, None))
+            met = name in run.databases
+            found.append(unanswered(target, e, reachable=met))
+        return found
+
+    def records(self, names: Names) -> Records:
+        """Read the tables beside the version tables that env.py configures."""
+        found: Records = {}
+
+        def look(_: t.Any, context: t.Any) -> None:
+            place = context.version_table, context.version_table_schema
+            name = context.target.name
+            found[name] = record.read(context.live, name, *place)
 
         self.visit(look, names)
         return found
 
     def visit(self, fn: Visitor, names: Names) -> None:
         """Call with each context that env.py configures; nothing is changed."""
+        self._visit(fn, _visiting(names))
 
+    def _visit(self, fn: Visitor, run: Run) -> None:
         def look(heads: tuple[str, ...], context: t.Any) -> list[t.Any]:
             fn(heads, context)
             return []
 
-        options = {"dont_mutate": True}
-        run = Run("visit", writes=False, names=names, checks=False, options=options)
         self.execute(look, {}, run)
 
     def execute(self, fn: t.Any, kwargs: t.Mapping[str, t.Any], run: Run) -> None:
@@ -82,8 +118,34 @@ class Scripted:
                     _run_script(script, self._live, meeting)
             except BaseException as e:
                 meeting.fail(e)
+                _say_where(e)
                 raise
             meeting.finish()
+
+
+def _visiting(names: Names) -> Run:
+    options = {"dont_mutate": True}
+    return Run("visit", writes=False, names=names, checks=False, options=options)
+
+
+def _engine_in(error: BaseException) -> sa.Engine | None:
+    """Find the engine that an error came through; env.py may have made it itself."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        at = frame.f_locals.get("self")
+        if isinstance(at, (sa.Engine, sa.Connection)):
+            return at if isinstance(at, sa.Engine) else at.engine
+    return None
+
+
+def _say_where(error: BaseException) -> None:
+    """Note the database that an error of env.py's own came from."""
+    told = getattr(error, "__notes__", None)
+    told = told and any("database" in note for note in told)
+    engine = None if told or isinstance(error, MigrationError) else _engine_in(error)
+    if engine is not None:
+        name = databases.name_of(engine)
+        database = Target(name, engine, t.cast(t.Any, None)).describe()
+        error.add_note(f"under env.py, database {database.name!r} ({database.url})")
 
 
 class _Meeting:
@@ -130,12 +192,18 @@ class _Meeting:
             databases.check_session(target)
         setup = target.dialect.prepare(connection, callers=False)
         self._stack.callback(setup.restore)
-        if self._run.writes:
-            self._stack.enter_context(setup.run())
         adopted = self._take(StepContext, context, target, setup)
+        if self._run.writes:
+            limits.look(adopted)
+            locks.take(adopted, self._run, self._stack)
+            self._stack.enter_context(setup.run())
+            self._stack.enter_context(limits.limited(adopted))
         if target.dialect.keeps_rebuilt_tables:
             use_keeping_impl(adopted)
         self._watch_commits(adopted)
+        if self._run.dry:
+            dry.refuse(adopted)
+            self._stack.enter_context(dry.rolling_back(adopted))
         if adopted._in_external_transaction and adopted._transaction_per_migration:
             logger.warning(
                 "env.py opens the transaction on the database %r itself:"
@@ -226,7 +294,10 @@ class _Meeting:
     def fail(self, error: BaseException) -> None:
         """Say in the results what was rolled back."""
         for context in self._contexts:
-            if any(result.state == "failed" for result in context.part.results):
+            retries.meet(context, error, "", again=context.can_begin_again)
+            met = self._run.obstacle
+            here = met is not None and met.part is context.part
+            if here or any(r.state == "failed" for r in context.part.results):
                 context.part.error = first_line(error)
             context.part.undo()
 

@@ -22,10 +22,12 @@ def find_steps(
     """
     count = isinstance(goal, str) and re.fullmatch(r"-\d+", goal)
     if count and len(heads) > 1:
+        names = sorted(heads)
+        commands = [f"'flask db downgrade {name}@{goal}'" for name in names]
         raise TargetError(
-            f"Several heads are applied, {', '.join(sorted(heads))}: {goal} could mean"
-            " each of them.",
-            fix=f"Name one, such as {sorted(heads)[0]}{goal}, or a branch@{goal}.",
+            f"Several heads are applied, {', '.join(names)}: {goal} could mean each of"
+            " them.",
+            fix=f"Name one: {' or '.join(commands)}.",
         )
     with in_range(goal):
         try:

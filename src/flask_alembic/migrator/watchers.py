@@ -37,10 +37,26 @@ class Watcher:
     def applied(self, step: t.Any, result: StepResult) -> None:
         """Go on where the version row was written: in the step's own transaction."""
 
+    def completed(self, result: StepResult) -> StepResult:
+        """Say more of a step that has run or failed, before anybody is told of it."""
+        return result
+
     def finished(self) -> None:
         """All steps have run; what has no transaction of its own isn't committed."""
+
+    def undone(self) -> None:
+        """Go on where a failed run was rolled back, on a connection that is ours."""
 
 
 def watchers_of(context: StepContext, run: Run) -> tuple[Watcher, ...]:
     """What accompanies this database's steps, in the order in which it is asked."""
-    return ()
+    from .journal import watcher_of
+    from .record import Recorder
+
+    if context.trial is not None:
+        return (context.trial,)
+    watchers: list[Watcher] = []
+    if context.settings.history and run.changes:
+        watchers.append(Recorder(context))
+    # Last: what others do isn't the revision's, and it ends where they have ended.
+    return (*watchers, *watcher_of(context, run))

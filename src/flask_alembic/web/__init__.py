@@ -1,0 +1,1 @@
+"""What the application serves: whether its databases are ready, and what is pending."""
