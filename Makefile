@@ -29,7 +29,7 @@ demo: $(VENV)/demo.stamp
 	@$(VENV)/bin/python scripts/demo.py
 
 test: $(VENV)/dev.stamp
-	$(RUN) pytest -n 2 $(PYTEST_ARGS)
+	$(RUN) pytest -n 3 $(PYTEST_ARGS)
 
 check: lint types imports docs
 
@@ -48,7 +48,7 @@ docs: $(VENV)/dev.stamp
 	$(RUN) sphinx -W -n --keep-going -q -b html docs docs/_build/html
 
 lowest: $(LOWEST)/dev.stamp
-	$(LOWEST)/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+	$(LOWEST)/bin/python -m pytest -n 3 $(PYTEST_ARGS)
 
 picture: $(VENV)/demo.stamp
 	$(VENV)/bin/python scripts/picture.py docs/_static/terminal.svg
