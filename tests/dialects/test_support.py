@@ -101,7 +101,8 @@ def test_deferred_constraints_fail_before_the_commit(
         ("sqlite:///file::memory:?uri=true", True),
         ("sqlite:///file::memory:?cache=shared&uri=true", True),
         ("sqlite:///file:name?mode=memory&cache=shared&uri=true", True),
-        ("sqlite:///file:name%3Fmode=memory?uri=true", True),
+        # SQLAlchemy 2.0 doesn't decode it: there it is a file with an odd name.
+        ("sqlite:///file:name%3Fmode=memory?uri=true", sa.__version__ > "2.1"),
         ("sqlite:///file:?uri=true", True),
         ("sqlite+aiosqlite:///file::memory:?uri=true", True),
         ("sqlite:///file:name?uri=true", False),

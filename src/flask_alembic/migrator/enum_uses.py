@@ -241,10 +241,25 @@ def without_creating(op: ops.CreateTableOp, key: TypeKey, dialect: sa.Dialect) -
     op.columns = columns
 
 
+class _Existing(postgresql.ENUM):
+    """A type that isn't to be made, and is written so in a revision.
+
+    SQLAlchemy 2.0 leaves that out of the text of its own.
+    """
+
+    def __repr__(self) -> str:
+        text = super().__repr__()
+        ending = "" if "create_type" in text else ", create_type=False"
+        return f"{text[:-1]}{ending})"
+
+
+# Alembic writes what a type is called, and imports what it is from.
+_Existing.__name__ = postgresql.ENUM.__name__
+_Existing.__module__ = postgresql.ENUM.__module__
+
+
 def _plain(type_: t.Any, enum: sa.Enum) -> t.Any:
-    made = postgresql.ENUM(
-        *enum.enums, name=enum.name, schema=enum.schema, create_type=False
-    )
+    made = _Existing(*enum.enums, name=enum.name, schema=enum.schema, create_type=False)
     if not _is_array(type_):
         return made
     dimensions = getattr(type_, "dimensions", None)
