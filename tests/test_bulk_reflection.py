@@ -15,7 +15,7 @@ from support.application import Project
 from support.servers import Database
 
 from flask_alembic import Alembic
-from flask_alembic.migrator import bulk
+from flask_alembic.migrator.drafts import reflection as bulk
 
 PLUGIN = "flask_alembic_tests.bulk"
 KINDS = 12

@@ -353,7 +353,7 @@ def install(site: Path, name: str, package: str, *, hashed: bool = True) -> Path
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that stands for where this distribution's packages lie."""
-    from flask_alembic.migrator import installed
+    from flask_alembic.migrator.upkeep import installed
 
     site = tmp_path / "home"
     site.mkdir()
@@ -364,7 +364,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def installations() -> dict[str, Finding]:
-    from flask_alembic.migrator import installed
+    from flask_alembic.migrator.upkeep import installed
 
     return by_code(tuple(installed.findings()))
 
@@ -423,7 +423,7 @@ def test_folder_of_the_same_name_is_an_error(
 
 
 def test_this_installation_is_fine() -> None:
-    from flask_alembic.migrator import installed
+    from flask_alembic.migrator.upkeep import installed
 
     assert Path(flask_alembic.__file__).is_relative_to(installed.HOME)
     assert list(installed.findings()) == []
@@ -453,7 +453,9 @@ def test_codes_are_described() -> None:
     text = root.joinpath("docs", "commands.md").read_text()
     source = "".join(
         path.read_text()
-        for path in (root / "src" / "flask_alembic" / "migrator").glob("*.py")
+        for path in (root / "src" / "flask_alembic" / "migrator" / "upkeep").glob(
+            "*.py"
+        )
         if path.stem.startswith(("doctor", "installed"))
     )
     codes = set(re.findall(r'code="([a-z-]+)"', source))

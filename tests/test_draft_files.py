@@ -12,7 +12,7 @@ from support.foreign import flask_migrate_folder
 from support.servers import Database
 
 from flask_alembic.errors import DraftError
-from flask_alembic.migrator.written import undefined_names
+from flask_alembic.migrator.drafts.written import undefined_names
 
 TYPES = """
 import enum

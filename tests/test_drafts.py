@@ -17,7 +17,7 @@ from support.sources import lite
 from support.sources import LITE_MODELS
 
 from flask_alembic.errors import SetupError
-from flask_alembic.migrator import companions
+from flask_alembic.migrator.drafts import companions
 from flask_alembic.results import Operation
 
 

@@ -12,8 +12,8 @@ from support.revisions import create_table
 from support.servers import Database
 
 from flask_alembic.errors import DraftError
-from flask_alembic.migrator.created import Made
-from flask_alembic.migrator.created import made
+from flask_alembic.migrator.drafts.created import Made
+from flask_alembic.migrator.drafts.created import made
 from flask_alembic.results import Draft
 
 

@@ -9,8 +9,8 @@ from support.servers import Database
 
 from flask_alembic import Drop
 from flask_alembic import Step
-from flask_alembic.migrator.statements import drops
-from flask_alembic.migrator.statements import read_statement
+from flask_alembic.migrator.deploys.statements import drops
+from flask_alembic.migrator.deploys.statements import read_statement
 
 USERS = create_table("users", "name", "email")
 

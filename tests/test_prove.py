@@ -20,14 +20,14 @@ from support.sources import lite
 from support.sources import LITE_MODELS
 from support.systems import administer
 
-from flask_alembic.dialects import postgresql_structure
-from flask_alembic.dialects.mysql_scratch import MySQLScratch
-from flask_alembic.dialects.postgresql_scratch import PostgreSQLScratch
+from flask_alembic.dialects.mysql.scratch import MySQLScratch
+from flask_alembic.dialects.postgresql import structure as postgresql_structure
+from flask_alembic.dialects.postgresql.scratch import PostgreSQLScratch
 from flask_alembic.dialects.scratch import new_name
 from flask_alembic.dialects.scratch import PREFIX
-from flask_alembic.migrator import scratch as scratch_room
 from flask_alembic.migrator.databases import engine_like
-from flask_alembic.migrator.scratch import _leading_to
+from flask_alembic.migrator.drafts.proofs import scratch as scratch_room
+from flask_alembic.migrator.drafts.proofs.scratch import _leading_to
 from flask_alembic.results import Draft
 
 

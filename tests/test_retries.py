@@ -18,7 +18,7 @@ from support.deployed import OLD_FOLDERS
 from support.deployed import opened
 from support.servers import Database
 
-from flask_alembic.migrator import retries
+from flask_alembic.migrator.deploys import retries
 
 pytestmark = OLD_FOLDERS
 

@@ -13,7 +13,7 @@ from support.servers import Database
 
 from flask_alembic import Alembic
 from flask_alembic import Finding
-from flask_alembic.migrator.checksum import checksum
+from flask_alembic.migrator.deploys.checksum import checksum
 
 CODE = '''\
 """A table."""

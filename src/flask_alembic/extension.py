@@ -462,7 +462,7 @@ class Alembic:
         .. versionadded:: 4.0
         """
         from .migrator import entry
-        from .migrator import waiting
+        from .migrator.deploys import waiting
 
         with self._live() as live:
             # Not the session's connection: its transaction may not see what others do.
@@ -823,7 +823,7 @@ class Alembic:
         """
 
         def work(commands: Commands) -> Draft:
-            from .migrator.refining import Choices
+            from .migrator.drafts.refining import Choices
 
             return commands.draft(
                 message,
@@ -891,7 +891,7 @@ class Alembic:
         """
 
         def work(commands: Commands) -> Draft:
-            from .migrator.refining import Choices
+            from .migrator.drafts.refining import Choices
 
             choices = Choices(renames, defaults or {}, ask, all_tables)
             return commands.diff(databases, choices, sql)
@@ -910,7 +910,7 @@ class Alembic:
 
         .. versionadded:: 4.0
         """
-        from .migrator import adopt
+        from .migrator.upkeep import adopt
 
         with self._live() as live:
             work = adopt.undo if undo else adopt.adopt
@@ -924,7 +924,7 @@ class Alembic:
 
         .. versionadded:: 4.0
         """
-        from .migrator import doctor
+        from .migrator.upkeep import doctor
 
         return doctor.examine(self._get_cache, self._call)
 

@@ -10,12 +10,12 @@ import uuid
 
 import pytest
 
-from flask_alembic.dialects.mysql_inverse import inverse
-from flask_alembic.dialects.mysql_statements import meaning
-from flask_alembic.dialects.mysql_values import decode
-from flask_alembic.dialects.mysql_values import digest
-from flask_alembic.dialects.mysql_values import encode
-from flask_alembic.dialects.mysql_values import UnstorableError
+from flask_alembic.dialects.mysql.inverse import inverse
+from flask_alembic.dialects.mysql.statements import meaning
+from flask_alembic.dialects.mysql.values import decode
+from flask_alembic.dialects.mysql.values import digest
+from flask_alembic.dialects.mysql.values import encode
+from flask_alembic.dialects.mysql.values import UnstorableError
 
 KINDS = {
     "SELECT 1": "read",

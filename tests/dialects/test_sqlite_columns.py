@@ -7,7 +7,7 @@ import typing as t
 import pytest
 import sqlalchemy as sa
 
-from flask_alembic.dialects.sqlite_columns import ColumnUse
+from flask_alembic.dialects.sqlite.columns import ColumnUse
 
 COLUMNS = ("n", "m", "end", "between", "text", "t", "like", "rowid", "true", "asc")
 

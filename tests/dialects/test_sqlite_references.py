@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from flask_alembic.dialects import support
-from flask_alembic.dialects.sqlite import SQLiteSetup
-from flask_alembic.dialects.sqlite_references import refuse_new
-from flask_alembic.dialects.sqlite_references import violations
+from flask_alembic.dialects.sqlite.references import refuse_new
+from flask_alembic.dialects.sqlite.references import violations
+from flask_alembic.dialects.sqlite.support import SQLiteSetup
 from flask_alembic.errors import DatabaseError
 
 

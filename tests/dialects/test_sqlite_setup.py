@@ -12,8 +12,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from flask_alembic.dialects import support
-from flask_alembic.dialects.sqlite import SQLiteSetup
-from flask_alembic.dialects.sqlite import writes
+from flask_alembic.dialects.sqlite.support import SQLiteSetup
+from flask_alembic.dialects.sqlite.support import writes
 from flask_alembic.errors import DatabaseError
 from flask_alembic.errors import SessionError
 

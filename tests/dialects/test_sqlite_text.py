@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from flask_alembic.dialects.sqlite_grammar import CannotEdit
-from flask_alembic.dialects.sqlite_grammar import join
-from flask_alembic.dialects.sqlite_grammar import mentions
-from flask_alembic.dialects.sqlite_grammar import same_words
-from flask_alembic.dialects.sqlite_grammar import tokens
-from flask_alembic.dialects.sqlite_text import cast_to_strict
-from flask_alembic.dialects.sqlite_text import ColumnText
-from flask_alembic.dialects.sqlite_text import qualify
-from flask_alembic.dialects.sqlite_text import TableText
+from flask_alembic.dialects.sqlite.grammar import CannotEdit
+from flask_alembic.dialects.sqlite.grammar import join
+from flask_alembic.dialects.sqlite.grammar import mentions
+from flask_alembic.dialects.sqlite.grammar import same_words
+from flask_alembic.dialects.sqlite.grammar import tokens
+from flask_alembic.dialects.sqlite.text import cast_to_strict
+from flask_alembic.dialects.sqlite.text import ColumnText
+from flask_alembic.dialects.sqlite.text import qualify
+from flask_alembic.dialects.sqlite.text import TableText
 
 FULL = """CREATE TABLE "t x" ( -- first
  a int, -- the a

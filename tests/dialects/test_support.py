@@ -67,7 +67,7 @@ def test_only_the_file_that_is_needed_is_imported() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert "flask_alembic.dialects.postgresql" in done.stdout
+    assert "flask_alembic.dialects.postgresql.support" in done.stdout
     assert "sqlite" not in done.stdout
     assert "mysql" not in done.stdout
 

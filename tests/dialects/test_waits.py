@@ -12,8 +12,8 @@ from flask_alembic import Event
 from flask_alembic.cli.progress import Progress
 from flask_alembic.dialects.locks import session_text
 from flask_alembic.dialects.locks import words
-from flask_alembic.dialects.mysql_waits import NO_DDL
-from flask_alembic.dialects.postgresql_waits import PostgreSQLRepeats
+from flask_alembic.dialects.mysql.waits import NO_DDL
+from flask_alembic.dialects.postgresql.waits import PostgreSQLRepeats
 from flask_alembic.dialects.timeouts import milliseconds
 
 

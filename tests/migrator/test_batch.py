@@ -11,9 +11,9 @@ from alembic.operations import BatchOperations
 from alembic.runtime.migration import MigrationContext
 
 from flask_alembic.dialects import support
-from flask_alembic.dialects.sqlite_grammar import tokens
-from flask_alembic.migrator.batch import KeepingOperations
-from flask_alembic.migrator.batch import use_keeping_impl
+from flask_alembic.dialects.sqlite.grammar import tokens
+from flask_alembic.migrator.rebuilds.batch import KeepingOperations
+from flask_alembic.migrator.rebuilds.batch import use_keeping_impl
 
 FEATURES = {
     "autoincrement": "create table t (id integer primary key autoincrement, a integer)",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from flask_alembic.migrator import renames
-from flask_alembic.migrator.renamed_view import in_text
-from flask_alembic.migrator.renames import Shape
-from flask_alembic.migrator.renames import TableShape
+from flask_alembic.migrator.drafts.renames import scores as renames
+from flask_alembic.migrator.drafts.renames.scores import Shape
+from flask_alembic.migrator.drafts.renames.scores import TableShape
+from flask_alembic.migrator.drafts.renames.view import in_text
 
 
 def column(

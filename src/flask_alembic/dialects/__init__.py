@@ -17,10 +17,10 @@ __all__ = ["ConnectionSetup", "DialectSupport", "support"]
 ENTRY_POINT_GROUP = "flask_alembic.dialects"
 
 _OURS: t.Final[t.Mapping[str, tuple[str, str]]] = {
-    "sqlite": ("sqlite", "SQLiteSupport"),
-    "postgresql": ("postgresql", "PostgreSQLSupport"),
-    "mysql": ("mysql", "MySQLSupport"),
-    "mariadb": ("mysql", "MySQLSupport"),
+    "sqlite": ("sqlite.support", "SQLiteSupport"),
+    "postgresql": ("postgresql.support", "PostgreSQLSupport"),
+    "mysql": ("mysql.support", "MySQLSupport"),
+    "mariadb": ("mysql.support", "MySQLSupport"),
 }
 
 

@@ -15,11 +15,11 @@ from ..results import Draft
 from ..results import Report
 from . import databases
 from . import folder
+from .deploys.retries import repeating
 from .environments import Names
 from .live import Live
 from .readings import one
 from .readings import Readings
-from .retries import repeating
 from .runs import collecting
 from .runs import current_run
 from .runs import Run
@@ -29,7 +29,7 @@ from .targets import texts
 if t.TYPE_CHECKING:
     from alembic.script import Script
 
-    from .refining import Choices
+    from .drafts.refining import Choices
 
 Command: t.TypeAlias = t.Literal["upgrade", "downgrade", "stamp"]
 Planner: t.TypeAlias = "t.Callable[[t.Any, t.Any], list[t.Any]]"
@@ -160,8 +160,8 @@ class Commands(Readings):
         names: Names,
     ) -> Report:
         """Show, finish, accept or undo what was interrupted half-way."""
-        from . import repair
-        from .journal import Decision
+        from .deploys import repair
+        from .deploys.journal import Decision
 
         self._work()
         unfinished, journals = repair.look(self._environment, names, revision)
@@ -243,7 +243,7 @@ class Commands(Readings):
 
         :param prove: Try it on scratch databases; None leaves that to the settings.
         """
-        from . import draft
+        from .drafts import draft
 
         self._work()
         parents, labels, place = draft.place(
@@ -271,7 +271,7 @@ class Commands(Readings):
         drafted = draft_.write()
         if not (self._live.settings.prove if prove is None else prove):
             return drafted
-        from .prove import proved
+        from .drafts.proofs.prove import proved
 
         return proved(self._live, drafted, None if empty else choices)
 
@@ -295,7 +295,7 @@ class Commands(Readings):
         rev_id: str | None,
     ) -> Script:
         """Join revisions; a single one is returned as it is."""
-        from . import draft
+        from .drafts import draft
 
         self._work()
         scripts = self._scripts(self._named(revisions))

@@ -7,10 +7,10 @@ import typing as t
 import sqlalchemy as sa
 
 from . import databases
-from .batch import use_keeping_impl
 from .context import StepContext
 from .databases import Target
 from .live import connect
+from .rebuilds.batch import use_keeping_impl
 
 if t.TYPE_CHECKING:
     from .live import Live

@@ -30,26 +30,26 @@ from ..results import StepState
 from ..settings import history_table
 from ..settings import Settings
 from ..settings import VERSION_TABLE
-from . import companions
 from . import databases
 from . import folder
-from . import limits
-from . import retries
 from . import revisions
-from .batch import KeepingOperations
 from .bridge import Heads
 from .bridge import proxied
 from .bridge import resolving
 from .databases import Target
-from .dry import Trial
-from .dry import Untried
+from .deploys import limits
+from .deploys import retries
+from .deploys.dry import Trial
+from .deploys.dry import Untried
+from .deploys.watchers import Watcher
+from .deploys.watchers import watchers_of
+from .drafts import companions
 from .history import History
+from .rebuilds.batch import KeepingOperations
 from .runs import DatabaseRun
 from .runs import first_line
 from .runs import Run
 from .targets import texts
-from .watchers import Watcher
-from .watchers import watchers_of
 
 # Applications read these lines under Alembic's own name.
 log = logging.getLogger("alembic.runtime.migration")

@@ -12,8 +12,8 @@ from ..results import Database
 from ..results import RecordedStep
 from . import databases
 from . import heads as heads_room
-from . import record
 from .databases import Target
+from .deploys import record
 from .live import leaving_no_transaction
 from .live import Live
 from .runs import Run

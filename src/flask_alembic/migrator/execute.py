@@ -10,12 +10,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import MigrationError
 from . import databases
-from . import dry
-from . import limits
-from . import locks
-from . import retries
 from .context import MigrationFn
 from .context import StepContext
+from .deploys import dry
+from .deploys import limits
+from .deploys import locks
+from .deploys import retries
 from .runs import DatabaseRun
 from .runs import first_line
 from .runs import Run

@@ -288,7 +288,7 @@ class Live:
         """Operations for each database, each bound to its own."""
         contexts = self.get_contexts()
         if self.ops is None:
-            from .batch import KeepingOperations
+            from .rebuilds.batch import KeepingOperations
 
             self.ops = {name: KeepingOperations(ctx) for name, ctx in contexts.items()}
         return self.ops

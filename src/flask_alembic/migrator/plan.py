@@ -13,9 +13,9 @@ from .bridge import resolving
 from .context import check_rows
 from .context import describe_step
 from .context import StepContext
+from .deploys.plan_sql import count_rows
+from .deploys.plan_sql import with_statements
 from .history import History
-from .plan_sql import count_rows
-from .plan_sql import with_statements
 from .steps import find_steps
 
 

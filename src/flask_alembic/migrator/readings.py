@@ -17,6 +17,7 @@ from ..results import RecordedStep
 from ..results import Status
 from . import heads as heads_room
 from . import targets
+from .deploys.record import known_before
 from .environments import Applied
 from .environments import environment_of
 from .environments import Names
@@ -24,7 +25,6 @@ from .environments import Records
 from .environments import Visitor
 from .history import History
 from .live import Live
-from .record import known_before
 from .targets import Target
 
 if t.TYPE_CHECKING:
@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
     from alembic.script import Script
 
     from .context import StepContext
-    from .refining import Choices
+    from .drafts.refining import Choices
 
 
 class Readings:
@@ -136,7 +136,7 @@ class Readings:
 
     def verify(self, names: Names) -> tuple[Finding, ...]:
         """Compare what is applied with the files."""
-        from .verify import verify
+        from .deploys.verify import verify
 
         history = self._history(fresh=True)
         records = self._records(names)
@@ -235,7 +235,7 @@ class Readings:
         steps = [step for plan in plans for step in plan.steps]
         drops_only = statements == "drops"
         if drops_only and steps:
-            from .plan_sql import may_drop
+            from .deploys.plan_sql import may_drop
 
             steps = [step for step in steps if may_drop(step)]
         if not (statements and steps):
@@ -289,13 +289,13 @@ class Readings:
 
     def produce_migrations(self) -> MigrationScript:
         """Give Alembic's raw comparison."""
-        from . import draft
+        from .drafts import draft
 
         return draft.raw(self._environment)
 
     def diff(self, names: Names, choices: Choices, sql: bool) -> Draft:
         """Compare as a new revision would, and write nothing."""
-        from . import draft
+        from .drafts import draft
 
         self._history()
         return draft.compare(self._live, self._environment, names, choices, sql=sql)

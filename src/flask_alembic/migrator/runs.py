@@ -21,8 +21,8 @@ from ..results import Step
 from ..results import StepResult
 
 if t.TYPE_CHECKING:
-    from .journal import Decision
-    from .retries import Obstacle
+    from .deploys.journal import Decision
+    from .deploys.retries import Obstacle
 
 logger = logging.getLogger(__name__)
 

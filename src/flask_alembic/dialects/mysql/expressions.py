@@ -1,0 +1,142 @@
+"""Checks and computed columns as SHOW CREATE TABLE writes them.
+
+MySQL and MariaDB have no indexes on a part of the rows, and MariaDB none on expressions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import typing as t
+
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateTable
+
+from ..bulk import TableKey
+from ..expressions import Check
+from ..expressions import given_options
+from ..expressions import ModelTable
+from ..expressions import PROBE
+from ..expressions import ProbedExpressions
+from ..expressions import SequenceOptions
+from ..expressions import TableWords
+from .bulk import IN_ONE
+from .bulk import show_create_tables
+
+_CHECK = re.compile(r"\s+CONSTRAINT `((?:[^`]|``)+)` CHECK \((.*)\),?$")
+_COLUMN = re.compile(r"\s+`((?:[^`]|``)+)` (.*?),?$")
+_COMPUTED = re.compile(
+    r"GENERATED ALWAYS AS \((.*)\) (VIRTUAL|STORED|PERSISTENT)(?: |$)"
+)
+_INLINE = re.compile(r" CHECK \((.*)\)$")
+_NAME = re.compile(r"'(?:[^'\\]|''|\\.)*'|`((?:[^`]|``)*)`")
+
+
+_SEQUENCES = """\
+SELECT table_schema, table_name FROM information_schema.tables
+WHERE table_type = 'SEQUENCE' AND table_schema = database()"""
+_NAMES = ("start", "increment", "minvalue", "maxvalue", "cache", "cycle")
+_OPTIONS = (
+    "start_value, increment, minimum_value, maximum_value, cache_size, cycle_option"
+)
+
+
+class MySQLExpressions(ProbedExpressions):
+    """Makes what models say in a temporary table, which commits nothing."""
+
+    no_cycle = "NOCYCLE"
+
+    def prepare(
+        self, tables: t.Sequence[TableKey], models: t.Sequence[ModelTable]
+    ) -> None:
+        """MySQL has no statement that makes several tables."""
+        if t.cast(t.Any, self.dialect).is_mariadb:
+            super().prepare(tables, models)
+
+    def read_tables(self, tables: t.Sequence[TableKey]) -> dict[TableKey, TableWords]:
+        """Read what tables have."""
+        texts = show_create_tables(self.connection, tables)
+        return {key: table_words(texts[key]) for key in tables}
+
+    def sequences(self) -> dict[tuple[str, str], SequenceOptions] | None:
+        """Read MariaDB's sequences."""
+        if not self.dialect.supports_sequences:
+            return None
+        run = self.connection.exec_driver_sql
+        quote = self.dialect.identifier_preparer.quote_identifier
+        found: dict[tuple[str, str], SequenceOptions] = {}
+        for schema, name in run(_SEQUENCES).all():
+            row = run(f"SELECT {_OPTIONS} FROM {quote(schema)}.{quote(name)}").one()
+            found[schema, name] = dict(zip(_NAMES, row, strict=True))
+        return found
+
+    def sequence_options(self, sequence: sa.Sequence) -> SequenceOptions:
+        """What a model's sequence would be made with."""
+        given = given_options(sequence)
+        if (sequence.increment or 1) < 0:
+            return given
+        return {
+            "start": given.get("minvalue", 1),
+            "increment": 1,
+            "minvalue": 1,
+            "maxvalue": 2**63 - 2,
+            "cache": 1000,
+            "cycle": False,
+            **given,
+        }
+
+    def read_probe(self) -> TableWords:
+        """Read the temporary table."""
+        return self.read_probes([PROBE])[0]
+
+    def read_probes(self, names: t.Sequence[str]) -> list[TableWords]:
+        """Read temporary tables."""
+        return list(self.read_tables([(None, name) for name in names]).values())
+
+    @contextlib.contextmanager
+    def probes(self, models: t.Sequence[ModelTable]) -> t.Iterator[list[str]]:
+        """Make temporary tables in one statement."""
+        names = [f"{PROBE}_{number}" for number in range(len(models))]
+        made = [
+            self.table(model, model.checks, model.computed, name=name)
+            for name, model in zip(names, models, strict=True)
+        ]
+        parts = [str(CreateTable(one).compile(dialect=self.dialect)) for one in made]
+        with self.around(names):
+            self.connection.exec_driver_sql(f"{IN_ONE} {'; '.join(parts)}; END")
+            yield names
+
+    @contextlib.contextmanager
+    def around(self, names: t.Sequence[str] = (PROBE,)) -> t.Iterator[None]:
+        """Surround temporary tables."""
+        try:
+            yield
+        finally:
+            # Without the word TEMPORARY it would commit.
+            self.connection.exec_driver_sql(
+                f"DROP TEMPORARY TABLE IF EXISTS {', '.join(names)}"
+            )
+
+
+def table_words(create_table: str) -> TableWords:
+    """Read SHOW CREATE TABLE."""
+    checks: list[Check] = []
+    computed: dict[str, str] = {}
+    for line in create_table.splitlines():
+        check, column = _CHECK.match(line), _COLUMN.match(line)
+        if check:
+            columns = (match[1] for match in _NAME.finditer(check[2]))
+            names = tuple(dict.fromkeys(_unquoted(name) for name in columns if name))
+            checks.append(Check(_unquoted(check[1]), check[2], names))
+        inline = _INLINE.search(column[2]) if column else None
+        if column and inline:
+            checks.append(Check(None, inline[1], (_unquoted(column[1]),), inline=True))
+        expression = _COMPUTED.search(column[2]) if column else None
+        if column and expression:
+            kept = expression[2].replace("PERSISTENT", "STORED")
+            computed[_unquoted(column[1])] = f"{expression[1]} {kept}"
+    return TableWords(tuple(checks), computed)
+
+
+def _unquoted(name: str) -> str:
+    return name.replace("``", "`")

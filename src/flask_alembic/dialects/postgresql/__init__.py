@@ -1,0 +1,1 @@
+"""How PostgreSQL differs."""

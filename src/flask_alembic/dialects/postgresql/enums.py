@@ -1,0 +1,193 @@
+"""PostgreSQL's enums: types with columns of any table.
+
+Sources: https://www.postgresql.org/docs/current/sql-altertype.html and
+https://www.postgresql.org/docs/current/catalog-pg-enum.html
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+import sqlalchemy as sa
+
+from ..base import sql_string
+from ..enums import Dependent
+from ..enums import EnumType
+from ..enums import EnumTypes
+from ..enums import EnumUse
+from ..enums import TypeKey
+
+_TYPES = """\
+SELECT n.nspname::text, t.typname::text,
+ array(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid
+  ORDER BY e.enumsortorder), t.oid::bigint
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE t.typtype = 'e' AND NOT EXISTS (SELECT FROM pg_depend d
+ WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e')"""
+
+# Partitions and heirs get what their parents get.
+_USES = """\
+SELECT t.oid::bigint, n.nspname::text, c.relname::text, a.attname::text,
+ a.atttypid = t.typarray, pg_get_expr(d.adbin, d.adrelid)
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_type t ON t.typtype = 'e' AND a.atttypid IN (t.oid, t.typarray)
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attinhcount = 0
+ORDER BY 2, 3, a.attnum"""
+
+_DEPENDENTS = """\
+SELECT DISTINCT t.oid::bigint, true, n.nspname::text, c.relname::text,
+ k.conname::text, pg_get_constraintdef(k.oid)
+FROM pg_depend d
+JOIN pg_type t ON t.typtype = 'e' AND d.refobjid IN (t.oid, t.typarray)
+JOIN pg_constraint k ON k.oid = d.objid AND k.contype = 'c' AND k.coninhcount = 0
+JOIN pg_class c ON c.oid = k.conrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE d.classid = 'pg_constraint'::regclass AND d.refclassid = 'pg_type'::regclass
+UNION
+SELECT DISTINCT t.oid::bigint, false, n.nspname::text, c.relname::text,
+ c.relname::text, pg_get_indexdef(c.oid)
+FROM pg_depend d
+JOIN pg_type t ON t.typtype = 'e' AND d.refobjid IN (t.oid, t.typarray)
+JOIN pg_class c ON c.oid = d.objid AND c.relkind IN ('i', 'I') AND NOT c.relispartition
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_type'::regclass
+ORDER BY 1, 2, 3, 4, 5"""
+
+_LONGEST = 63
+
+
+class PostgreSQLEnums(EnumTypes):
+    """Adds and renames values in place; for all else a type is made anew."""
+
+    def read(self, connection: sa.Connection) -> dict[TypeKey, EnumType]:
+        """Read the catalog."""
+        uses: dict[int, list[EnumUse]] = {}
+        for oid, schema, *rest in connection.exec_driver_sql(_USES):
+            uses.setdefault(oid, []).append(EnumUse(self._schema(schema), *rest))
+        dependents: dict[int, list[Dependent]] = {}
+        for oid, *rest in connection.exec_driver_sql(_DEPENDENTS):
+            dependents.setdefault(oid, []).append(self._dependent(*rest))
+        return {
+            (schema, name): EnumType(
+                self._schema(schema),
+                name,
+                tuple(labels),
+                tuple(uses.get(oid, ())),
+                tuple(dependents.get(oid, ())),
+            )
+            for schema, name, labels, oid in connection.exec_driver_sql(_TYPES)
+        }
+
+    def _schema(self, name: str) -> str | None:
+        return None if name == self.dialect.default_schema_name else name
+
+    def _dependent(
+        self, constraint: bool, schema: str, table: str, name: str, definition: str
+    ) -> Dependent:
+        at = self._schema(schema)
+        if not constraint:
+            return Dependent(f"DROP INDEX {self._name(at, name)}", definition)
+        alter = f"ALTER TABLE {self._name(at, table)}"
+        quoted = self._name(None, name)
+        return Dependent(
+            f"{alter} DROP CONSTRAINT {quoted}",
+            f"{alter} ADD CONSTRAINT {quoted} {definition}",
+        )
+
+    def _name(self, schema: str | None, name: str) -> str:
+        quote = self.dialect.identifier_preparer.quote
+        return ".".join(quote(part) for part in (schema, name) if part)
+
+    def _alter_column(self, use: EnumUse) -> str:
+        table, column = self._name(use.schema, use.table), self._name(None, use.column)
+        return f"ALTER TABLE {table} ALTER COLUMN {column}"
+
+    def create(self, found: EnumType) -> str:
+        """``CREATE TYPE``."""
+        labels = ", ".join(map(sql_string, found.labels))
+        return f"CREATE TYPE {self._name(found.schema, found.name)} AS ENUM ({labels})"
+
+    def drop(self, found: EnumType) -> str:
+        """``DROP TYPE``; PostgreSQL refuses while anything uses it."""
+        return f"DROP TYPE IF EXISTS {self._name(found.schema, found.name)}"
+
+    def add(self, found: EnumType, labels: t.Sequence[str]) -> list[str]:
+        """``ADD VALUE``, each beside one that is there by then."""
+        there = set(found.labels)
+        made: list[str] = []
+        for number, label in enumerate(labels):
+            if label in there:
+                continue
+            following = next((x for x in labels[number:] if x in there), None)
+            place = ""
+            if number:
+                place = f" AFTER {sql_string(labels[number - 1])}"
+            elif following is not None:
+                place = f" BEFORE {sql_string(following)}"
+            name = self._name(found.schema, found.name)
+            value = f"ADD VALUE IF NOT EXISTS {sql_string(label)}"
+            made.append(f"ALTER TYPE {name} {value}{place}")
+            there.add(label)
+        return made
+
+    def rename(self, found: EnumType, old: str, new: str) -> str:
+        """``RENAME VALUE``."""
+        name = self._name(found.schema, found.name)
+        return f"ALTER TYPE {name} RENAME VALUE {sql_string(old)} TO {sql_string(new)}"
+
+    def replace(
+        self,
+        found: EnumType,
+        labels: t.Sequence[str],
+        defaults: t.Mapping[EnumUse, str | None],
+        instead: t.Mapping[str, str],
+    ) -> list[str]:
+        """Put the old type aside, make the new one, and let the columns change over."""
+        aside = f"{found.name[: _LONGEST - 5]}__old"
+        made = EnumType(found.schema, found.name, tuple(labels))
+        name, old = (self._name(found.schema, x) for x in (found.name, aside))
+        return [
+            *(dependent.drop for dependent in found.dependents),
+            *(self.set_default(use, None) for use in found.uses if use.default),
+            f"ALTER TYPE {name} RENAME TO {self._name(None, aside)}",
+            self.create(made),
+            *(self._change_over(use, name, instead) for use in found.uses),
+            f"DROP TYPE {old}",
+            *(
+                self.set_default(use, default)
+                for use, default in defaults.items()
+                if default
+            ),
+            *(dependent.create for dependent in found.dependents),
+        ]
+
+    def _change_over(
+        self, use: EnumUse, name: str, instead: t.Mapping[str, str]
+    ) -> str:
+        array = "[]" if use.array else ""
+        value = f"{self._name(None, use.column)}::text{array}"
+        for old, new in instead.items():
+            if use.array:
+                value = f"array_replace({value}, {sql_string(old)}, {sql_string(new)})"
+        if instead and not use.array:
+            cases = " ".join(
+                f"WHEN {sql_string(old)} THEN {sql_string(new)}"
+                for old, new in instead.items()
+            )
+            value = f"(CASE {value} {cases} ELSE {value} END)"
+        type_ = f"{name}{array}"
+        return f"{self._alter_column(use)} TYPE {type_} USING {value}::{type_}"
+
+    def set_default(self, use: EnumUse, default: str | None) -> str:
+        """``SET DEFAULT`` or ``DROP DEFAULT``."""
+        what = f"SET DEFAULT {default}" if default else "DROP DEFAULT"
+        return f"{self._alter_column(use)} {what}"
+
+    def using(self, column: str, type_: sa.types.TypeEngine[t.Any]) -> str:
+        """By way of text, which every enum and most others know."""
+        array = "[]" if isinstance(type_, sa.ARRAY) else ""
+        name = type_.compile(dialect=self.dialect)
+        return f"{self._name(None, column)}::text{array}::{name}"

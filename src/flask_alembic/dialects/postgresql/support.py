@@ -1,0 +1,126 @@
+"""PostgreSQL: DDL is transactional, and constraints may wait for COMMIT."""
+
+from __future__ import annotations
+
+import typing as t
+
+import sqlalchemy as sa
+
+from ..base import DialectSupport
+from ..base import guard_message
+from ..base import identifier
+from ..base import run_raw
+from ..base import sql_string
+from ..columns import Agreement
+from ..columns import Pair
+from ..isolation import TransactionalSetup
+from ..renamed import PostgreSQLRenames
+from . import casts as postgresql_casts
+from . import columns as postgresql_columns
+from .bulk import PostgreSQLBulk
+from .enums import PostgreSQLEnums
+from .expressions import PostgreSQLExpressions
+from .trace import PostgreSQLTrace
+from .waits import PostgreSQLLock
+from .waits import PostgreSQLRepeats
+from .waits import PostgreSQLTimeouts
+
+if t.TYPE_CHECKING:
+    from ..scratch import Scratch
+
+
+class PostgreSQLSetup(TransactionalSetup):
+    """Asks for deferred constraints before the COMMIT that would fail."""
+
+    def check_deferred(self) -> None:
+        """Make PostgreSQL check what it put off until COMMIT.
+
+        Source: https://www.postgresql.org/docs/current/sql-set-constraints.html
+        """
+        # In the caller's transaction the rest would be checked at once as well. Without
+        # one nothing waits, and the driver would begin one that nobody ends.
+        if not self.callers and self.connection.in_transaction():
+            run_raw(self.connection, "SET CONSTRAINTS ALL IMMEDIATE")
+
+
+class PostgreSQLSupport(DialectSupport):
+    """PostgreSQL and what speaks its dialect."""
+
+    setup_class = PostgreSQLSetup
+    enum_types = PostgreSQLEnums
+    rename_statements = PostgreSQLRenames
+    lock_class = PostgreSQLLock
+    timeouts_class = PostgreSQLTimeouts
+    repeats_class = PostgreSQLRepeats
+    lock_trace = PostgreSQLTrace
+    error_ends_transaction = True
+
+    bulk_class = PostgreSQLBulk
+    expressions_class = PostgreSQLExpressions
+
+    def agreements(
+        self, connection: sa.Connection, pairs: t.Sequence[Pair]
+    ) -> list[Agreement]:
+        """Compare what the catalog says of both."""
+        return postgresql_columns.agreements(connection, pairs)
+
+    def conversion(
+        self,
+        connection: sa.Connection,
+        column: str,
+        old: sa.types.TypeEngine[t.Any],
+        new: sa.types.TypeEngine[t.Any],
+    ) -> tuple[str, str] | None:
+        """Casts that are only made if they are asked for are asked for."""
+        return postgresql_casts.conversion(connection, column, old, new)
+
+    def scratch(self, engine: sa.Engine, name: str) -> Scratch:
+        """A database with all objects of another one, as the catalog has them."""
+        from .scratch import PostgreSQLScratch
+
+        return PostgreSQLScratch(engine, name)
+
+    def local_settings(self, connection: sa.Connection) -> list[str]:
+        """The timeouts that the application has set, perhaps with SET LOCAL."""
+        rows = run_raw(
+            connection,
+            "SELECT name, setting FROM pg_settings WHERE source = 'session'"
+            " AND name IN ('lock_timeout', 'statement_timeout')",
+        )
+        return [f"SET LOCAL {name} = {value}" for name, value in rows]
+
+    def guard(
+        self,
+        dialect: sa.Dialect,
+        *,
+        table: str,
+        schema: str | None,
+        heads: t.Collection[str],
+    ) -> str | None:
+        """One ``DO`` block; a version table that is missing or empty means base."""
+        name = ".".join(identifier(part) for part in (schema, table) if part)
+        query = (
+            "SELECT coalesce(array_agg(version_num::text ORDER BY version_num), '{}')"
+            f" FROM {name}"
+        )
+        expected = ", ".join(sql_string(head) for head in sorted(heads))
+        body = (
+            " DECLARE expected text[] := ARRAY[" + expected + "]::text[];"
+            " found text[] := '{}'; BEGIN"
+            f" IF to_regclass({sql_string(name)}) IS NOT NULL"
+            f" THEN EXECUTE {sql_string(query)} INTO found; END IF;"
+            " IF NOT (found @> expected AND found <@ expected) THEN"
+            f" RAISE EXCEPTION USING MESSAGE = {sql_string(guard_message(heads) + 'is at ')}"
+            " || coalesce(nullif(array_to_string(found, ', '), ''), 'base') || '.';"
+            " END IF; END "
+        )
+        quote = _dollar_quote(body)
+        return f"DO {quote}{body}{quote}"
+
+
+def _dollar_quote(body: str) -> str:
+    # An id may hold anything, also the quotes around it.
+    tag = "guard"
+    while f"${tag}$" in body:
+        tag += "_"
+    return f"${tag}$"

@@ -1,0 +1,1 @@
+"""What accompanies a run: locks, limits, retries, the journal, records, dry runs."""

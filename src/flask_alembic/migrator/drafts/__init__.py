@@ -1,0 +1,1 @@
+"""Comparing models with a database, and writing the revision that reconciles them."""

@@ -1,0 +1,43 @@
+"""Changes of a column's type that a database has to be told how to make."""
+
+from __future__ import annotations
+
+import typing as t
+
+from alembic.operations import ops
+
+from .enums.conversions import converted
+from .enums.operations import ConvertColumn
+from .table_operations import changes_of
+
+if t.TYPE_CHECKING:
+    from .refining import Refinement
+
+
+def convert(refinement: Refinement) -> None:
+    """Write how values get their new type, and the old one again."""
+    for container in refinement.ops.ops:
+        if not isinstance(container, ops.ModifyTableOps):
+            continue
+        steps = [_steps(refinement, op) for op in container.ops]
+        if any(len(step) > 1 for step in steps):
+            # What is undone has to be undone from the last to the first.
+            changes_of(container)
+        container.ops = [op for step in steps for op in step]
+
+
+def _steps(
+    refinement: Refinement, op: ops.MigrateOperation
+) -> list[ops.MigrateOperation]:
+    if (
+        not isinstance(op, ops.AlterColumnOp)
+        or isinstance(op, ConvertColumn)
+        or op.modify_type is None
+        or op.existing_type is None
+    ):
+        return [op]
+    context = refinement.context
+    words = context.target.dialect.conversion(
+        context.live, op.column_name, op.existing_type, op.modify_type
+    )
+    return [op] if words is None else converted(refinement, op, *words)

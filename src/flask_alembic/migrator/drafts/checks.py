@@ -1,0 +1,228 @@
+"""Check constraints, compared in the database's own words."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import logging
+import typing as t
+
+import sqlalchemy as sa
+from alembic.operations import ops
+from alembic.util import sqla_compat
+
+from ...dialects.expressions import Check
+from ...dialects.expressions import check_name
+from ...dialects.expressions import mentioned
+from .check_operations import CreateCheck
+from .check_operations import DropCheck
+from .constraints import keep
+from .constraints import Met
+from .constraints import say_named
+from .constraints import shortened
+
+if t.TYPE_CHECKING:
+    from ...dialects.expressions import Expressions
+    from ...dialects.expressions import ModelWords
+    from ...dialects.expressions import TableWords
+    from .refining import Refinement
+
+# Where Alembic itself says what it has found.
+logger = logging.getLogger("alembic.autogenerate.compare")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """A check constraint of a model.
+
+    :param words: In the database's words; None where it couldn't tell.
+    :param bound: It belongs to the column's type, and is compared with that.
+    """
+
+    constraint: sa.CheckConstraint
+    name: str | None
+    sql: str
+    words: str | None
+    bound: bool
+
+
+def of_model(table: sa.Table, dialect: sa.Dialect) -> tuple[sa.CheckConstraint, ...]:
+    """The checks that a model has on this kind of database."""
+    compiler = t.cast(t.Any, dialect).ddl_compiler(dialect, None)
+    places = itertools.chain(table.constraints, *(c.constraints for c in table.columns))
+    found = {
+        check
+        for check in places
+        if isinstance(check, sa.CheckConstraint) and _is_made(check, compiler)
+    }
+    return tuple(sorted(found, key=lambda check: check._creation_order))
+
+
+def _is_made(check: t.Any, compiler: t.Any) -> bool:
+    rule, condition = check._create_rule, getattr(check, "_ddl_if", None)
+    return (rule is None or bool(rule(compiler))) and (
+        condition is None
+        or condition._should_execute(check, check, None, compiler=compiler)
+    )
+
+
+def compare(
+    refinement: Refinement,
+    met: Met,
+    expressions: Expressions,
+    found: TableWords,
+    wanted: ModelWords,
+) -> None:
+    """Drop and make the checks of a table that differ.
+
+    :param found: The table as the database has it, in the draft's names.
+    :param wanted: The table as its model has it.
+    """
+    _Checks(refinement, met, expressions, found, wanted).run()
+
+
+def complete_new_tables(refinement: Refinement) -> None:
+    """Write the checks of columns with their table: Alembic leaves them out."""
+    for op in refinement.ops.ops:
+        if isinstance(op, ops.CreateTableOp):
+            columns = [c for c in op.columns if isinstance(c, sa.Column)]
+            checks = [
+                sa.CheckConstraint(check.sqltext, name=check.name)
+                for column in columns
+                for check in column.constraints
+                if isinstance(check, sa.CheckConstraint)
+                and not getattr(check, "_type_bound", False)
+            ]
+            op.columns = [*op.columns, *checks]
+
+
+class _Checks:
+    """The checks of one table."""
+
+    def __init__(
+        self,
+        refinement: Refinement,
+        met: Met,
+        expressions: Expressions,
+        found: TableWords,
+        wanted: ModelWords,
+    ) -> None:
+        self._refinement = refinement
+        self._met = met
+        self._expressions = expressions
+        self._left = list(found.checks)
+        self._wanted = self._read(wanted)
+        self._taken = {check.name for check in found.checks if check.name}
+        self._given = {
+            id(check): self._free_name(check.columns)
+            for check in found.checks
+            if check.name is None and not check.inline
+        }
+
+    def _read(self, words: ModelWords) -> list[Wanted]:
+        dialect = self._refinement.context.dialect
+        items: list[Wanted] = []
+        checks = of_model(self._met.wanted, dialect)
+        for check, text in zip(checks, words.checks, strict=True):
+            name = sqla_compat._get_constraint_final_name(check, dialect)
+            sql = self._expressions.sql(check.sqltext)
+            bound = bool(getattr(check, "_type_bound", False))
+            items.append(Wanted(check, name and str(name), sql, text, bound))
+        return items
+
+    def run(self) -> None:
+        """Pair them by name, then by what they demand."""
+        self._forget_alembics()
+        missing = [item for item in self._wanted if not self._take_same(item)]
+        missing = [item for item in missing if not item.bound]
+        changed = [item for item in missing if self._by_name(item.name)]
+        gone = [c for c in self._left if not (c.inline or self._is_of_type(c))]
+        drops = [self._drop(c) for c in gone if self._may(c, reflected=True)]
+        self._taken -= {str(op.constraint_name) for op in drops}
+        adds = [
+            self._add(item)
+            for item in missing
+            if item in changed or self._may(item.constraint, reflected=False)
+        ]
+        container = self._met.container
+        # A column can't go while a check needs it, nor have one before it is there.
+        container.ops[:] = [*drops, *container.ops, *adds]
+        keep(self._refinement, container)
+
+    def _take_same(self, item: Wanted) -> bool:
+        """Whether the database has it; then it is accounted for."""
+        named = self._by_name(item.name)
+        if item.words is None:
+            # It isn't known: what has its name, or any that is left, will be it.
+            same = named if item.name else self._left[0] if self._left else None
+        elif item.name is not None:
+            same = named if named and self._words(named) == item.words else None
+        else:
+            found = (c for c in self._left if self._words(c) == item.words)
+            same = next(found, None)
+        if same is not None:
+            self._left.remove(same)
+        return same is not None
+
+    def _words(self, check: Check) -> str:
+        return self._expressions.normal(check.sql)
+
+    def _by_name(self, name: str | None) -> Check | None:
+        if name is None:
+            return None
+        return next((c for c in self._left if c.name and c.name == name), None)
+
+    def _is_of_type(self, check: Check) -> bool:
+        """Whether it is what is left of the check of an enum or a boolean."""
+        bound = [item for item in self._wanted if item.bound]
+        if any(check.name and check.name == item.name for item in bound):
+            return True
+        columns = [{c.name for c in item.constraint.columns} for item in bound]
+        return set(check.columns) in columns
+
+    def _forget_alembics(self) -> None:
+        """Take away what Alembic's own comparison of names has found."""
+        bound = {item.name for item in self._wanted if item.bound}
+        container = self._met.container
+        container.ops[:] = [
+            op
+            for op in container.ops
+            if not isinstance(op, (ops.CreateCheckConstraintOp, ops.DropConstraintOp))
+            or (isinstance(op, ops.DropConstraintOp) and op.constraint_type != "check")
+            or op.constraint_name in bound
+        ]
+
+    def _may(self, check: t.Any, *, reflected: bool) -> bool:
+        """Ask the application's own filters."""
+        autogen = self._refinement.autogen
+        if not reflected:
+            return autogen.run_object_filters(
+                check, check.name, "check_constraint", False, None
+            )
+        names: t.Any = {"table_name": self._met.name, "schema_name": self._met.schema}
+        if not autogen.run_name_filters(check.name, "check_constraint", names):
+            return False
+        constraint = sa.CheckConstraint(sa.text(check.sql.replace(":", r"\:")))
+        return autogen.run_object_filters(
+            constraint, check.name, "check_constraint", True, None
+        )
+
+    def _drop(self, check: Check) -> DropCheck:
+        name = check.name or self._given[id(check)]
+        logger.info("Detected removed check constraint %r on %r", name, self._met.name)
+        return DropCheck(name, self._met.name, check.sql, self._met.schema)
+
+    def _add(self, item: Wanted) -> CreateCheck:
+        name = item.name
+        if name is None:
+            names = [str(column.name) for column in self._met.wanted.columns]
+            name = self._free_name(mentioned(item.sql, names))
+            say_named(self._refinement, self._met.container, name)
+        logger.info("Detected added check constraint %r on %r", name, self._met.name)
+        return CreateCheck(name, self._met.name, item.sql, self._met.schema)
+
+    def _free_name(self, columns: t.Iterable[str]) -> str:
+        longest = self._refinement.context.dialect.max_identifier_length
+        name = shortened(check_name(self._met.name, columns, self._taken), longest)
+        self._taken.add(name)
+        return name

@@ -1,0 +1,1 @@
+"""Enumerations: values added, removed and renamed on each system."""

@@ -1,0 +1,230 @@
+"""Enums that are types of the database: made, changed and dropped with their columns.
+
+What changes a type stands before all else, and names tables and columns as the database
+has them: a downgrade comes to it when all else is undone.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+import sqlalchemy as sa
+
+from ....dialects.enums import EnumType
+from ....dialects.enums import EnumTypes
+from ....dialects.enums import EnumUse
+from ....dialects.enums import TypeKey
+from .conversions import convert
+from .operations import ChangeEnum
+from .operations import Difference
+from .operations import Statements
+from .stops import Stops
+from .uses import kept_by_metadata
+from .uses import named
+from .uses import Uses
+from .uses import without_creating
+from .values import Decision
+from .values import Values
+
+if t.TYPE_CHECKING:
+    from ..refining import Refinement
+
+
+class Types:
+    """The types of one database."""
+
+    def __init__(
+        self, refinement: Refinement, kind: type[EnumTypes], uses: Uses
+    ) -> None:
+        context = refinement.context
+        self._stops = Stops(refinement)
+        self._refinement = refinement
+        self._sql = kind(context.dialect)
+        self._found = self._sql.read(context.live)
+        self._uses = uses
+        self._first: list[ChangeEnum] = []
+        self._last: list[ChangeEnum] = []
+
+    def write(self) -> None:
+        """Put what types need around the operations that are there."""
+        convert(self._refinement, self._sql, self._uses)
+        for key, type_ in self._uses.new_types().items():
+            if key not in self._found:
+                self._create(key, type_)
+            else:
+                for table in self._uses.creating(key):
+                    without_creating(table, key, self._refinement.context.dialect)
+        for key, found in self._found.items():
+            self._drop(key, found)
+        for key, columns in self._uses.models().items():
+            if key in self._found:
+                self._change(self._found[key], columns)
+        operations = self._refinement.ops.ops
+        operations[:] = [*self._first, *operations, *self._last]
+        self._stops.put()
+
+    # -- made and dropped ----------------------------------------------------------------
+
+    def _create(self, key: TypeKey, type_: sa.Enum) -> None:
+        found = EnumType(self._uses.schema(key[0]), key[1], tuple(type_.enums))
+        # One new table makes its types itself, as Alembic writes it; a second one, and
+        # a new column, would find it there or miss it.
+        alone = self._uses.made_by_one_table(key)
+        if not alone:
+            for table in self._uses.creating(key):
+                without_creating(table, key, self._refinement.context.dialect)
+        self._first.append(
+            ChangeEnum(
+                Statements(() if alone else [self._sql.create(found)]),
+                Statements([self._sql.drop(found)]),
+                [("enum", "create type", "", _name(found), "")],
+            )
+        )
+
+    def _drop(self, key: TypeKey, found: EnumType) -> None:
+        lost = self._uses.lost.get(key, [])
+        unused = (
+            lost
+            and not self._uses.left(found)
+            and not self._uses.gained.get(key)
+            and not kept_by_metadata(self._refinement.autogen, key)
+        )
+        tables = self._uses.recreating(key)
+        if not unused or len(tables) < len(lost) or len(tables) > 1:
+            for table in tables:
+                without_creating(table, key, self._refinement.context.dialect)
+            tables = []
+        if unused:
+            self._last.append(
+                ChangeEnum(
+                    Statements([self._sql.drop(found)]),
+                    Statements(() if tables else [self._sql.create(found)]),
+                    [("enum", "drop type", "", _name(found), "")],
+                )
+            )
+
+    # -- other values --------------------------------------------------------------------
+
+    def _change(self, found: EnumType, columns: t.Sequence[sa.Column[t.Any]]) -> None:
+        key = (found.schema or self._uses.default_schema, found.name)
+        wanted = named(columns[0].type, self._refinement.context.dialect)[key]
+        if tuple(wanted.enums) == found.labels:
+            return
+        decision = Decision(self._refinement, self._uses.spelled(found, columns))
+        values = decision.decide(found.labels, tuple(wanted.enums))
+        self._stops.before(decision, values, found.uses)
+        self._stops.behind(decision, values, self._uses.still_there(found))
+        defaults = {use: self._default(use, values) for use in found.uses}
+        self._first.append(
+            ChangeEnum(
+                self._forward(found, values, defaults),
+                self._back(found, values, defaults),
+                _differences(decision, found, values),
+            )
+        )
+
+    def _default(self, use: EnumUse, values: Values) -> str | None:
+        """A column's default afterwards; no other operation changes it then."""
+        op = self._uses.altered(use)
+        if op is not None and op.modify_server_default is not False:
+            column = self._uses.model(use)
+            op.modify_server_default = False
+            if column is None:
+                return None
+            dialect = self._refinement.context.dialect
+            compiler = t.cast(t.Any, dialect).ddl_compiler(dialect, None)
+            return t.cast("str | None", compiler.get_column_default_string(column))
+        return _renamed(use.default, values)
+
+    def _forward(
+        self,
+        found: EnumType,
+        values: Values,
+        defaults: t.Mapping[EnumUse, str | None],
+    ) -> Statements:
+        renames = [self._sql.rename(found, o, n) for o, n in values.renamed.items()]
+        old = {new: old for old, new in values.renamed.items()}
+        if values.standing == values.after or values.grows:
+            labels = [old.get(label, label) for label in values.after]
+            added = self._sql.add(found, labels)
+            return Statements([*renames, *self._defaults(values, defaults)], added)
+        replaced = self._sql.replace(found, values.after, defaults, values.joined)
+        return Statements([*renames, *replaced])
+
+    def _defaults(
+        self, values: Values, defaults: t.Mapping[EnumUse, str | None]
+    ) -> list[str]:
+        return [
+            self._sql.set_default(use, default)
+            for use, default in defaults.items()
+            if _literal(default) != _literal(_renamed(use.default, values))
+        ]
+
+    def _back(
+        self,
+        found: EnumType,
+        values: Values,
+        defaults: t.Mapping[EnumUse, str | None],
+    ) -> Statements:
+        renames = [self._sql.rename(found, n, o) for o, n in values.renamed.items()]
+        was = {use: _renamed(use.default, values) for use in found.uses}
+        if values.standing != values.after:
+            now = EnumType(
+                found.schema,
+                found.name,
+                values.after,
+                tuple(_with_default(use, defaults[use]) for use in found.uses),
+                found.dependents,
+            )
+            replaced = self._sql.replace(now, values.standing, was, {})
+            return Statements([*replaced, *renames])
+        changed = [
+            self._sql.set_default(use, use.default)
+            for use, default in defaults.items()
+            if _literal(default) != _literal(was[use])
+        ]
+        return Statements([*renames, *changed])
+
+
+_LITERAL = re.compile(r"'((?:[^']|'')*)'(::[^']+)?$")
+
+
+def _literal(default: str | None) -> str | None:
+    """The value of a default that is a text; another one's SQL as it is."""
+    match = _LITERAL.match(default or "")
+    return match[1] if match else default
+
+
+def _renamed(default: str | None, values: Values) -> str | None:
+    """A default when the values have their new names."""
+    value = _literal(default)
+    if value is None or default is None or value == default:
+        return default
+    new = values.renamed.get(value.replace("''", "'"))
+    if new is None:
+        return default
+    escaped = new.replace("'", "''")
+    return f"'{escaped}'{default[len(value) + 2 :]}"
+
+
+def _with_default(use: EnumUse, default: str | None) -> EnumUse:
+    return EnumUse(use.schema, use.table, use.column, use.array, default)
+
+
+def _name(found: EnumType) -> str:
+    return f"{found.schema}.{found.name}" if found.schema else found.name
+
+
+def _differences(
+    decision: Decision, found: EnumType, values: Values
+) -> list[Difference]:
+    name = decision.name
+    table, note = name.rpartition(".")[0], f"type {_name(found)}"
+    rows = [("rename value", o, f"-> {n}") for o, n in values.renames.items()]
+    rows += [("remove value", label, note) for label in values.removed]
+    rows += [("add value", label, note) for label in values.added]
+    if not rows:
+        order = ", ".join(values.after)
+        return [("enum", "reorder values", table, name, f"-> {order}")]
+    return [("enum", what, table, f"{name}.{x}", more) for what, x, more in rows]

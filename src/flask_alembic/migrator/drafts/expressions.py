@@ -1,0 +1,91 @@
+"""What the database writes in its own words: checks, computed columns, indexes.
+
+Alembic compares these by name, by their texts, or not at all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import sqlalchemy as sa
+
+from ...dialects.bulk import TableKey
+from ...dialects.expressions import ModelTable
+from ...dialects.expressions import TableWords
+from . import checks
+from . import computed
+from . import identity
+from . import partial_indexes
+from .constraints import Met
+from .renames.view import in_text
+
+if t.TYPE_CHECKING:
+    from ...dialects.expressions import Expressions
+    from .refining import Refinement
+
+
+def compare(refinement: Refinement) -> None:
+    """Compare the expressions of all tables."""
+    context = refinement.context
+    ours = context.target.dialect.expressions_class(context.live)
+    if not ours.known:
+        return
+    unreflected = ours.unreflected()
+    asked: list[tuple[Met, TableKey, ModelTable]] = []
+    for met in refinement.tables:
+        identity.complete(refinement, met, ours)
+        model = ModelTable(met.wanted, checks.of_model(met.wanted, context.dialect))
+        name = refinement.names.old_table(met.schema, met.name)
+        if name in unreflected or _has_any(model, met):
+            asked.append((met, (met.schema, name), model))
+    ours.prepare([key for _, key, _ in asked], [model for *_, model in asked])
+    for met, _, model in asked:
+        found = _found(refinement, ours, met)
+        wanted = ours.of_model(model)
+        checks.compare(refinement, met, ours, found, wanted)
+        computed.compare(refinement, met, found, wanted)
+        partial_indexes.compare(refinement, met, found, wanted)
+
+
+def _has_any(model: ModelTable, met: Met) -> bool:
+    """Whether there is anything to ask the database for."""
+    found = met.found.constraints
+    return bool(
+        model.checks
+        or model.computed
+        or any(isinstance(constraint, sa.CheckConstraint) for constraint in found)
+        or any(c.computed is not None for c in met.found.columns)
+        or any(map(partial_indexes.is_special, met.wanted.indexes))
+        or any(map(partial_indexes.is_special, met.found.indexes))
+    )
+
+
+def _found(refinement: Refinement, ours: Expressions, met: Met) -> TableWords:
+    """Read a table, and write it in the draft's names."""
+    names, key = refinement.names, (met.schema, met.name)
+    found = ours.of_database(met.schema, names.old_table(*key))
+    new, objects = names.columns.get(key, {}), names.objects.get(key, {})
+    if not new and not objects:
+        return found
+    return TableWords(
+        tuple(
+            dataclasses.replace(
+                check,
+                name=check.name and objects.get(check.name, check.name),
+                sql=in_text(check.sql, new),
+                columns=tuple(new.get(name, name) for name in check.columns),
+            )
+            for check in found.checks
+        ),
+        {new.get(k, k): in_text(text, new) for k, text in found.computed.items()},
+        {
+            objects.get(name, name): dataclasses.replace(
+                index,
+                words=in_text(index.words, new),
+                expressions=tuple(in_text(x, new) for x in index.expressions),
+                where=in_text(index.where, new),
+            )
+            for name, index in found.indexes.items()
+        },
+    )

@@ -1,0 +1,1 @@
+"""Trying a draft on a scratch database."""

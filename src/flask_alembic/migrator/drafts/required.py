@@ -1,0 +1,333 @@
+"""Required columns of tables that have rows: added or filled in three steps, or not at all.
+
+A new column is added without NOT NULL, the rows get a value, then it becomes required.
+Who knows the value, in this order: the caller, who is asked, the model's own default.
+Where nobody does, the revision stops before it has changed anything.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import typing as t
+
+import sqlalchemy as sa
+from alembic.operations import ops
+
+from ...errors import DraftError
+from ...results import Finding
+from ...results import Question
+from .definitions import definition
+from .definitions import Shapes
+from .required_operations import Backfill
+from .required_operations import NewRequired
+from .required_operations import Stop
+from .table_operations import TableChanges
+
+if t.TYPE_CHECKING:
+    from .refining import Choices
+    from .refining import Refinement
+
+Column: t.TypeAlias = "sa.Column[t.Any]"
+
+
+def check_understood(choices: Choices, refinements: t.Sequence[Refinement]) -> None:
+    """Refuse values for columns that no database's draft makes required.
+
+    :raises DraftError: Lists those that there are.
+    """
+    known = dict.fromkeys(name for item in refinements for name in item.fillable)
+    unknown = [name for name in choices.defaults if name not in known]
+    if unknown:
+        raise DraftError(
+            f"The draft has no required column {', '.join(unknown)} to give a value to.",
+            fix=f"It has: {', '.join(known) or 'none'}.",
+        )
+
+
+def require(refinement: Refinement) -> None:
+    """Write the steps of every column that becomes required."""
+    written: list[ops.MigrateOperation] = []
+    stops: list[ops.MigrateOperation] = []
+    for op in refinement.ops.ops:
+        if isinstance(op, ops.ModifyTableOps):
+            table = _Table(refinement, op)
+            written += table.steps()
+            stops += table.stops
+        else:
+            written.append(op)
+    refinement.ops.ops[:] = [*stops, *written]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Required:
+    """A column that becomes required.
+
+    :param column: The model's.
+    :param value: SQL for the rows that are there.
+    """
+
+    op: ops.AddColumnOp | ops.AlterColumnOp
+    column: Column
+    value: str
+
+
+class _Table:
+    """The columns of one table."""
+
+    def __init__(self, refinement: Refinement, container: ops.ModifyTableOps) -> None:
+        self.stops: list[Stop] = []
+        self._refinement = refinement
+        self._container = container
+        self._dialect = refinement.context.dialect
+        self._schema = container.schema
+        self._name = container.table_name
+        self._key = (self._schema, self._name)
+        self._found = refinement.names.old_table(*self._key)
+
+    def steps(self) -> list[ops.MigrateOperation]:
+        """The table's operations, in three steps if a column needs them."""
+        required = [found for op in self._container.ops if (found := self._read(op))]
+        if not required:
+            return [self._container]
+        by_op = {id(item.op): item for item in required}
+        before: list[ops.MigrateOperation] = []
+        after: list[ops.MigrateOperation] = [self._second(item) for item in required]
+        for op in self._container.ops:
+            item = by_op.get(id(op))
+            first = op if item is None else _first(item)
+            if item is not None or isinstance(op, ops.AddColumnOp):
+                before += [first] if first is not None else []
+            else:
+                after.append(op)
+        backfills = [self._backfill(item) for item in required]
+        parts = [self._part(before), *backfills, self._part(after)]
+        return [part for part in parts if part is not None]
+
+    def _part(
+        self, operations: list[ops.MigrateOperation]
+    ) -> ops.ModifyTableOps | None:
+        return TableChanges.of(self._container, operations) if operations else None
+
+    # -- what needs a value --------------------------------------------------------------
+
+    def _read(self, op: ops.MigrateOperation) -> _Required | None:
+        column = self._becomes_required(op)
+        if column is None:
+            return None
+        assert isinstance(op, (ops.AddColumnOp, ops.AlterColumnOp))
+        name = self._full_name(column)
+        self._refinement.fillable.append(name)
+        value = self._refinement.choices.defaults.get(name)
+        if value is None:
+            if not self._has_rows_without_value(op):
+                return None
+            value = self._server_default(column)
+            if value is not None and isinstance(op, ops.AddColumnOp):
+                return None
+        value = value or self._asked(column, name)
+        if not value:
+            self._stop(op, column, name)
+            return None
+        self._say_value(name, value)
+        return _Required(op, column, value)
+
+    def _becomes_required(self, op: ops.MigrateOperation) -> Column | None:
+        if isinstance(op, ops.AddColumnOp):
+            column = op.column
+            wanted = not column.nullable and not _fills_itself(column)
+            return column if wanted else None
+        if isinstance(op, ops.AlterColumnOp) and op.modify_nullable is False:
+            key = sa.schema._get_table_key(self._name, self._model_schema())
+            table = self._refinement.autogen.table_key_to_table.get(key)
+            names = {c.name: c for c in table.columns} if table is not None else {}
+            return names.get(op.column_name)
+        return None
+
+    def _model_schema(self) -> str | None:
+        default = self._dialect.default_schema_name
+        keys = self._refinement.autogen.table_key_to_table
+        if self._schema is None and f"{default}.{self._name}" in keys:
+            return default
+        return self._schema
+
+    def _full_name(self, column: Column) -> str:
+        prefix = f"{self._schema}." if self._schema else ""
+        return f"{prefix}{self._name}.{column.name}"
+
+    def _has_rows_without_value(self, op: t.Any) -> bool:
+        query = self._query(op, self._found)
+        return self._refinement.context.live.execute(query).first() is not None
+
+    def _query(self, op: t.Any, table: str) -> sa.Select[t.Any]:
+        """Find one row that needs a value, in the database as it is."""
+        query: sa.Select[t.Any] = sa.select(sa.literal_column("1")).limit(1)
+        query = query.select_from(sa.table(table, schema=self._schema))
+        if isinstance(op, ops.AlterColumnOp):
+            column: sa.ColumnClause[t.Any] = sa.column(
+                self._refinement.names.old_column(self._key, op.column_name)
+            )
+            query = query.where(column.is_(None))
+        return query
+
+    # -- who knows it --------------------------------------------------------------------
+
+    def _asked(self, column: Column, name: str) -> str:
+        default = self._models_default(column)
+        question = self._question(column, name, default)
+        choices = self._refinement.choices
+        if choices.ask is None:
+            return default or ""
+        if question.option not in choices.answers:
+            choices.answers[question.option] = choices.ask(question)
+        answer = choices.answers[question.option]
+        # Who is asked by a function that only knows yes and no takes what is offered.
+        return str(answer) if isinstance(answer, str) else (answer and default) or ""
+
+    def _question(self, column: Column, name: str, default: str | None) -> Question:
+        shapes = Shapes(t.cast(t.Any, self._refinement.context.impl))
+        return Question(
+            code="required-column",
+            database=self._refinement.context.target.name,
+            text=f"{name} becomes required, and there are rows without a value: which"
+            " one do they get, in SQL?",
+            name=name,
+            details={str(column.name): definition(shapes.of_column(column))},
+            option=option(name, "SQL"),
+            default=default,
+        )
+
+    def _server_default(self, column: Column) -> str | None:
+        compiler = t.cast(t.Any, self._dialect).ddl_compiler(self._dialect, None)
+        return t.cast("str | None", compiler.get_column_default_string(column))
+
+    def _models_default(self, column: Column) -> str | None:
+        default: t.Any = column.default
+        if default is None or default.is_callable or default.is_sequence:
+            return None
+        value = default.arg
+        if not default.is_clause_element:
+            value = sa.literal(value, column.type)
+        return literal(self._dialect, value)
+
+    # -- what is written -----------------------------------------------------------------
+
+    def _backfill(self, item: _Required) -> Backfill:
+        quote = self._dialect.identifier_preparer.quote
+        parts = (self._schema, self._name)
+        table = ".".join(quote(part) for part in parts if part)
+        column = quote(str(item.column.name))
+        return Backfill(
+            f"UPDATE {table} SET {column} = {item.value} WHERE {column} IS NULL"
+        )
+
+    def _second(self, item: _Required) -> ops.AlterColumnOp:
+        kind = (
+            NewRequired if isinstance(item.op, ops.AddColumnOp) else ops.AlterColumnOp
+        )
+        column, op = item.column, item.op
+        more = {k: v for k, v in op.kw.items() if k == "autoincrement"}
+        return kind(
+            self._name,
+            str(column.name),
+            schema=self._schema,
+            existing_type=column.type,
+            existing_nullable=True,
+            existing_server_default=column.server_default or False,
+            existing_comment=column.comment,
+            modify_nullable=False,
+            **more,
+        )
+
+    def _stop(self, op: t.Any, column: Column, name: str) -> None:
+        self.stops.append(
+            Stop(
+                name,
+                literal(self._dialect, self._query(op, self._found)) or "",
+                f"{name} needs a value for the rows that are there. Nothing was changed."
+                f" Write this revision anew with {option(name, _example(column))}, or"
+                " write the value into it.",
+            )
+        )
+        self._refinement.findings.append(
+            Finding(
+                "needs-value",
+                "warning",
+                f"{name} becomes required, and there are rows without a value (database"
+                f" {self._refinement.context.target.name!r}).",
+                effect="The revision stops before it changes anything, where there are"
+                " such rows.",
+                fix=f"Say {option(name, _example(column))}.",
+                where=name,
+            )
+        )
+
+    def _say_value(self, name: str, value: str) -> None:
+        self._refinement.findings.append(
+            Finding(
+                "backfill",
+                "info",
+                f"{name} becomes required: rows without a value get {value} (database"
+                f" {self._refinement.context.target.name!r}).",
+                where=name,
+            )
+        )
+
+
+def _fills_itself(column: Column) -> bool:
+    default = column.server_default
+    if isinstance(default, (sa.Computed, sa.Identity)):
+        return True
+    return column.table is not None and column is column.table._autoincrement_column
+
+
+def _first(item: _Required) -> ops.MigrateOperation | None:
+    """What comes before the rows get their value."""
+    op = copy.copy(item.op)
+    if isinstance(op, ops.AddColumnOp):
+        op.column = op.column._copy()
+        op.column.nullable = True
+        return op
+    op.modify_nullable = None
+    return op if op.has_changes() else None
+
+
+def option(name: str, value: str) -> str:
+    """The option that gives a column's rows a value, as it is typed."""
+    return f'--default "{name}={value}"'
+
+
+_EXAMPLES: tuple[tuple[type[t.Any], str], ...] = (
+    (sa.Boolean, "false"),
+    (sa.String, "''"),
+    (sa.Numeric, "0"),
+    (sa.Integer, "0"),
+    (sa.Float, "0"),
+    (sa.DateTime, "CURRENT_TIMESTAMP"),
+    (sa.Date, "CURRENT_DATE"),
+)
+
+
+def _example(column: Column) -> str:
+    """A value for the option, where the type has an obvious one."""
+    if isinstance(column.type, sa.Enum):
+        return f"'{column.type.enums[0]}'" if column.type.enums else "SQL"
+    if column.foreign_keys:
+        return "SQL"
+    kinds = (text for kind, text in _EXAMPLES if isinstance(column.type, kind))
+    return next(kinds, "SQL")
+
+
+def literal(dialect: sa.Dialect, clause: t.Any) -> str | None:
+    """Write an expression with its values as SQL; None if it can't be written."""
+    try:
+        compiled = clause.compile(
+            dialect=dialect, compile_kwargs={"literal_binds": True}
+        )
+    except Exception:
+        # Types of the application's own raise what they like.
+        return None
+    text = str(compiled).replace("\n", "")
+    # For drivers that take a "%" for a parameter it is written twice.
+    doubled = getattr(compiled.preparer, "_double_percents", False)
+    return text.replace("%%", "%") if doubled else text

@@ -1,0 +1,1 @@
+"""Batch rebuilds on SQLite that keep everything the table had."""

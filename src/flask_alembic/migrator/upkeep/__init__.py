@@ -1,0 +1,1 @@
+"""Looking after an application's set-up: the doctor, and adopting other tools' folders."""
