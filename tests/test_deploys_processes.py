@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import pkgutil
 import re
 import select
 import signal
@@ -24,11 +23,9 @@ from support.application import Result
 from support.processes import clean_environment
 from support.processes import Command
 from support.processes import Done
-from support.processes import Forks
+from support.processes import forks
 from support.processes import WARM
 from support.servers import Database
-
-import flask_alembic.migrator
 
 pytestmark = [
     pytest.mark.slow,
@@ -74,17 +71,6 @@ runpy.run_module("flask", run_name="__main__", alter_sys=True)
 """
 
 
-@pytest.fixture(scope="module")
-def warm() -> t.Iterator[Forks]:
-    """A program that has imported what is under test, too, and forks commands."""
-    package = flask_alembic.migrator
-    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
-    core = [f"{package.__name__}.{name}" for name in names]
-    made = Forks("flask_alembic.cli.commands", "flask_migrate.cli", *core)
-    yield made
-    made.close()
-
-
 @pytest.fixture(params=["managed", "scripted"])
 def deployed(request: pytest.FixtureRequest, project: Project) -> Project:
     """An application with revisions that nobody has run."""
@@ -101,13 +87,13 @@ def deployed(request: pytest.FixtureRequest, project: Project) -> Project:
 
 
 @pytest.fixture
-def start(warm: Forks, deployed: Project) -> t.Iterator[t.Callable[..., Command]]:
+def start(deployed: Project) -> t.Iterator[t.Callable[..., Command]]:
     """Start ``flask db upgrade`` or another program in the application's folder."""
     made: list[Command] = []
 
     def start(arguments: t.Sequence[str] = UPGRADE) -> Command:
         deployed.write()
-        command = warm.start(arguments, deployed.root, clean_environment())
+        command = forks().start(arguments, deployed.root, clean_environment())
         made.append(command)
         return command
 

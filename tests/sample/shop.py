@@ -67,6 +67,9 @@ def structure(engine: sa.Engine) -> dict[str, list[str]]:
                 if engine.name == "sqlite" and kind not in ("columns", "indexes"):
                     # What had no name comes back with one.
                     item.pop("name", None)
+                if kind == "check_constraints":
+                    # SQLAlchemy 2.0.38 reads a bracket too many at the end of a line.
+                    item["sqltext"] = item["sqltext"].rstrip(")")
                 item.update(type=str(item.get("type")))
                 found.setdefault(table, []).append(f"{kind}: {sorted(item.items())}")
     return {table: sorted(lines) for table, lines in found.items()}

@@ -1,7 +1,7 @@
 """A program that has imported what commands need, and forks a process for each.
 
-It stands for ``python …`` without what starting Python and importing costs. What is
-under test is never imported beforehand, unless the command line names it.
+It stands for ``python …`` without what starting Python and importing costs. That
+commands import what they need, and no more, is for tests that start Python anew.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import signal
 import socket
@@ -28,6 +29,8 @@ alembic.autogenerate alembic.command alembic.context alembic.op
 sqlalchemy.dialects.mysql sqlalchemy.dialects.postgresql sqlalchemy.dialects.sqlite
 sqlalchemy.ext.asyncio sqlalchemy.orm
 """
+
+UNDER_TEST = ("flask_alembic", "flask_migrate")
 
 _beforehand: set[str] = set()
 
@@ -126,17 +129,25 @@ def end(code: int) -> None:
     os._exit(code)
 
 
+def modules() -> t.Iterator[str]:
+    """Name what is under test, module by module."""
+    for name in UNDER_TEST:
+        package = importlib.import_module(name)
+        for found in pkgutil.walk_packages(package.__path__, f"{name}."):
+            if ".templates." not in found.name:
+                yield found.name
+
+
 def main() -> None:
     """Import, then wait; what is forked is a command from there on."""
-    number, *more = sys.argv[1:]
-    for name in [*BEFOREHAND.split(), *more]:
+    for name in [*BEFOREHAND.split(), *modules()]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     _beforehand.update(sys.modules)
     gc.collect()
     # Collecting what is shared would copy it into each process.
     gc.freeze()
-    request = serve(socket.socket(fileno=int(number)))
+    request = serve(socket.socket(fileno=int(sys.argv[1])))
     code: int | None = None
     try:
         execute(request)

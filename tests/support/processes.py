@@ -122,19 +122,16 @@ class Command:
 
 
 class Forks:
-    """A program that forks commands; it lives as long as the process that has it.
+    """A program that forks commands; it lives as long as the process that has it."""
 
-    :param beforehand: Modules that it imports beside what it always does.
-    """
-
-    def __init__(self, *beforehand: str) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair()
         number = theirs.fileno()
         path = Path(__file__).with_name("forks.py")
         with theirs:
             self._program = subprocess.Popen(
-                [sys.executable, str(path), str(number), *beforehand],
+                [sys.executable, str(path), str(number)],
                 env=clean_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -168,7 +165,7 @@ def forks() -> Forks:
 def run_forked(
     arguments: t.Sequence[str], folder: Path, environment: dict[str, str]
 ) -> Done:
-    """Run ``python …`` as a process that has imported what isn't under test."""
+    """Run ``python …`` as a process that has imported all that it may need."""
     if not WARM:
         return start_anew(arguments, folder, environment)
     return forks().start(arguments, folder, environment).wait()
