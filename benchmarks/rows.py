@@ -79,6 +79,7 @@ TITLES = {
     "group help": "`flask db --help`",
     "upgrade": "`flask db upgrade` at head",
     "new database": "empty database to head",
+    "snapshot": "empty database to head from a snapshot",
 }
 
 
@@ -157,6 +158,27 @@ def _growth() -> t.Iterator[Row]:
             yield dataclasses.replace(row, subjects=SCRIPTED)
 
 
+def _snapshots() -> t.Iterator[Row]:
+    """A new database from a snapshot, beside ``create_all``; the predecessors have none."""
+    for size in (100, 1000):
+        for system in SYSTEMS:
+
+            def work(dialect: str, size: int = size) -> Work:
+                made = workloads.growth(size, min(size // 2, 100), dialect)
+                return dataclasses.replace(made, snapshot=True)
+
+            yield Row(
+                "snapshot",
+                "revisions in it",
+                work,
+                size,
+                system,
+                subjects=(NOTHING, OURS),
+                fresh=True,
+                floor=1.6,
+            )
+
+
 def _comparing() -> t.Iterator[Row]:
     for size in (10, 100, 1000):
         for system in SYSTEMS:
@@ -179,7 +201,14 @@ def _comparing() -> t.Iterator[Row]:
 
 def every_row() -> list[Row]:
     """All rows, those of one work beside each other."""
-    rows = [*_boot(), *_history(), *_servers(), *_comparing(), *_growth()]
+    rows = [
+        *_boot(),
+        *_history(),
+        *_servers(),
+        *_comparing(),
+        *_growth(),
+        *_snapshots(),
+    ]
     places = {key: n for n, key in reversed(list(enumerate(map(together, rows))))}
     return sorted(rows, key=lambda row: places[together(row)])
 

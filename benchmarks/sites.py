@@ -87,6 +87,8 @@ class Site:
         self.compile(bytecode)
         if work.existing:
             self.fill("prepare")
+        if work.snapshot and self.subject.interface == "methods":
+            self.expect(self.run(("db", "snapshot")))
 
     def _init(self, others: t.Sequence[Site]) -> None:
         """Have the folder that ``flask db init`` of Flask-Migrate makes."""

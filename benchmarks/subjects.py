@@ -77,6 +77,7 @@ def _commands(history: str, revision: tuple[str, ...]) -> dict[str, tuple[str, .
         "history": ("db", history),
         "revision": ("db", *revision),
         "new database": ("db", "upgrade"),
+        "snapshot": ("db", "upgrade"),
         **{name: ("db", name) for name in plain},
     }
 
@@ -93,7 +94,7 @@ _floor = Subject(
         "check": ("floor", "catalog"),
         "revision": ("floor", "catalog"),
         "new database": ("floor", "script"),
-        "tables": ("floor", "tables"),
+        "snapshot": ("floor", "tables"),
         **dict.fromkeys(("upgrade", "current", "heads", "history"), ("floor", "row")),
     },
 )

@@ -50,6 +50,7 @@ class Work:
     :param heads: What the version table says.
     :param script: The revisions as plain SQL.
     :param existing: Whether the database has the schema already.
+    :param snapshot: Whether what the revisions make is written down beside them.
     """
 
     models: str
@@ -57,6 +58,7 @@ class Work:
     heads: tuple[str, ...]
     script: tuple[str, ...] = ()
     existing: bool = True
+    snapshot: bool = False
 
     def write(self, folder: Path, versions: str) -> None:
         """Write the revisions and the script into an application's folder."""

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import flask_alembic
+from flask_alembic import results
+
+# Each file of results knows the others for type checkers alone; here annotations are
+# evaluated, so that a signature shows the values that a name stands for.
+rooms = pkgutil.iter_modules(results.__path__, f"{results.__name__}.")
+files = [vars(importlib.import_module(room.name)) for room in rooms]
+known = {name: found for file in files for name, found in file.items()}
+for file in files:
+    file.update({name: known[name] for name in known.keys() - file.keys()})
 
 project = "Flask-Alembic"
 copyright = "the Flask-Alembic developers"

@@ -48,6 +48,9 @@ def tiny(action: str, kind: str, system: str, **options: t.Any) -> Row:
     row = next(r for r in every_row() if (r.action, r.kind) == (action, kind))
     works = {
         "new database": lambda dialect: workloads.growth(24, 4, dialect),
+        "snapshot": lambda dialect: dataclasses.replace(
+            workloads.growth(24, 4, dialect), snapshot=True
+        ),
         "check": lambda dialect: workloads.models(3),
         "revision": lambda dialect: workloads.models(3),
     }
@@ -84,6 +87,17 @@ def test_each_ends_with_the_schema_of_the_models(
         verify(site, heads, shorter)
     with pytest.raises(BenchmarkError, match="isn't at head"):
         verify(site, ("other",), expected)
+
+
+@pytest.mark.one_database
+def test_a_snapshot_is_used(runner: Runner, database: Database) -> None:
+    from benchmarks.subjects import NOTHING
+    from benchmarks.subjects import OURS
+
+    replayed = runner.counts(tiny("new database", "revisions", "sqlite"))
+    runner.clear()
+    built = runner.counts(tiny("snapshot", "revisions in it", "sqlite"))
+    assert built[NOTHING] < built[OURS] < replayed[OURS] - 24
 
 
 @pytest.mark.one_database

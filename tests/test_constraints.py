@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 from support.application import Project
+from support.changing import change
+from support.changing import codes
+from support.changing import start
+from support.changing import text
 from support.servers import Database
-
-from flask_alembic.results import Draft
 
 TEAM = """
 class Team(db.Model):
@@ -32,44 +34,6 @@ ROWS = (
 def user(email: str = "", age: str = "", team: str = "", more: str = "") -> str:
     """The models, with more in some places."""
     return TEAM + USER.format(email=email, age=age, team=team, more=more)
-
-
-def start(project: Project, database: Database, models: str, *rows: str) -> None:
-    """Make the tables by a revision, and fill them."""
-    project.models = models
-    with project.context() as alembic:
-        alembic.revision("first", rev_id="first")
-        alembic.upgrade()
-        assert alembic.diff().operations == ()
-    database.execute(*rows)
-
-
-def text(draft: Draft) -> str:
-    assert draft.path is not None
-    with open(draft.path, encoding="utf-8") as file:
-        return file.read()
-
-
-def change(project: Project, before: str, after: str) -> Draft:
-    """Draft a change, and run it forth, back and forth again: no diff is left."""
-    project.models = after
-    with project.context() as alembic:
-        draft = alembic.draft("second", rev_id="second")
-        assert draft.path is not None, "nothing was found"
-        alembic.upgrade()
-        left = alembic.diff().operations
-        assert left == (), text(draft)
-    project.models = before
-    with project.context() as alembic:
-        alembic.downgrade()
-        left = alembic.diff().operations
-        assert left == (), text(draft)
-        alembic.upgrade()
-    return draft
-
-
-def codes(found: Draft) -> list[str]:
-    return [finding.code for finding in found.findings]
 
 
 UNNAMED = {

@@ -106,6 +106,76 @@ def test_public_names(project: Project, name: str) -> None:
     assert done.exit_code == 0, done.stderr
 
 
+def test_names_are_imported_one_by_one(project: Project) -> None:
+    """Each of the results is found in its file, and an unknown name is an error."""
+    text = """
+    import sys
+    import flask_alembic
+    assert not any(name.startswith("flask_alembic.results") for name in sys.modules)
+    flask_alembic.Database
+    assert "flask_alembic.results.drafts" not in sys.modules
+    for name in flask_alembic.__all__:
+        assert getattr(flask_alembic, name).__name__ == name
+    from flask_alembic import results
+    for name in results._HOMES:
+        getattr(results, name)
+    try:
+        results.Missing
+    except AttributeError as e:
+        print(e)
+    """
+    done = project.python(text)
+    assert done.stdout == "module 'flask_alembic.results' has no attribute 'Missing'\n"
+    assert done.stderr == ""
+
+
+OWN = """
+import sys
+try:
+    sys.argv = ["flask", "--app", "app", {arguments}]
+    from flask.cli import main
+    main()
+finally:
+    own = [name for name in sys.modules if name.startswith("flask_alembic.")]
+    print(*sorted(own), file=sys.stderr)
+"""
+
+START = {
+    *("constructor", "errors", "extension", "per_context", "settings", "signatures"),
+    *("migrator", "migrator.folder", "web", "web.pending", "cli"),
+}
+SHOWING = {f"cli.{name}" for name in ("failures", "formats", "invocation", "options")}
+SHOWING |= {"cli.commands", "cli.downgrades", "cli.plans", "cli.progress", "cli.render"}
+FOUND = {f"results.{name}" for name in ("data", "databases", "revisions", "reports")}
+FOUND |= {"results", "results.runs"}
+CORE = {
+    *("commands", "databases", "entry", "environments", "headers", "heads"),
+    *("history", "live", "readings", "runs", "state", "targets", "watch"),
+}
+AT_HEAD = START | SHOWING | FOUND | {f"migrator.{name}" for name in CORE} | {"signals"}
+
+LOADED_FOR = {
+    "--help": START,
+    "db upgrade": AT_HEAD | {"cli.asking", "cli.changing"},
+    "db current": AT_HEAD | {"cli.inspecting", "cli.recording"},
+    "db heads": AT_HEAD | {"cli.inspecting", "cli.recording"},
+    "db history": AT_HEAD | {"cli.inspecting", "cli.recording", "migrator.order"},
+}
+
+
+@pytest.mark.parametrize("command", LOADED_FOR)
+def test_commands_load_what_they_need(project: Project, command: str) -> None:
+    """At head: no dialect, no other command's file, no result that isn't used."""
+    project.tables("a", "b")
+    assert project.run("upgrade").exit_code == 0
+    arguments = ", ".join(repr(word) for word in command.split())
+    (project.root / "own.py").write_text(OWN.format(arguments=arguments))
+    done = project.run(program=["own.py"], anew=True)
+    loaded = {name.partition(".")[2] for name in done.stderr.split()}
+    assert loaded <= LOADED_FOR[command], sorted(loaded - LOADED_FOR[command])
+    assert "extension" in loaded
+
+
 # A long history
 
 COUNT = 5000
@@ -136,7 +206,9 @@ def test_long_history_is_answered_from_the_index(
         f"INSERT INTO alembic_version VALUES ('r{COUNT - 1}')",
     )
     line = f"r{COUNT - 2} -> r{COUNT - 1} (head), number {COUNT - 1}\n"
-    expected = {"current": line, "heads": line, "upgrade": ""}
+    earlier = [f"r{n - 1} -> r{n}, number {n}\n" for n in range(COUNT - 2, 0, -1)]
+    whole = "".join([line, *earlier, "<base> -> r0, number 0\n"])
+    expected = {"current": line, "heads": line, "upgrade": "", "history": whole}
     for command, text in expected.items():
         done = without(project, ("alembic", "mako"), "db", command)
         assert (done.exit_code, done.stdout) == (0, text), done.stderr

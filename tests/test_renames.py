@@ -287,6 +287,93 @@ def test_several_databases(two: Project, database: Database, other: Database) ->
     assert database.rows("SELECT name FROM users WHERE id = 2") == [("Bob",)]
 
 
+SAME_MODELS = """
+engines = {{"default": sa.create_engine({0!r}), "copy": sa.create_engine({1!r})}}
+metadatas = {{"default": db.metadata, "copy": db.metadata}}
+alembic = Alembic(app, metadatas=metadatas, engines=engines)
+"""
+
+
+def test_one_answer_for_all_databases(
+    project: Project, database: Database, other: Database
+) -> None:
+    """Both have the pair, which looks likely; one question, and both keep their rows."""
+    project.setup = SAME_MODELS.format(database.url, other.url)
+    start(project, database, USER, NAMES)
+    other.execute(NAMES)
+    asked: list[Question] = []
+
+    def agree(question: Question) -> bool:
+        asked.append(question)
+        return True
+
+    models = RENAMED.replace('"users"', '"people"')
+    draft = migrate(project, models, ask=agree)
+    options = ["--rename-table users=people", "--rename users.name=full_name"]
+    assert [question.option for question in asked] == options
+    assert asked[-1].default is True
+    assert draft.findings == ()
+    for one in (database, other):
+        rows = one.rows("SELECT full_name FROM people ORDER BY id")
+        assert rows == [("Ann",), ("Bob",)]
+    back(project, USER)
+    assert other.rows("SELECT name FROM users ORDER BY id") == [("Ann",), ("Bob",)]
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("models", "beside"),
+    [
+        (RENAMED, "ALTER TABLE users ADD COLUMN full_name VARCHAR(50)"),
+        (USER.replace('"users"', '"user_list"'), "CREATE TABLE user_list (id INTEGER)"),
+    ],
+    ids=["column", "table"],
+)
+def test_what_another_database_has(
+    project: Project, database: Database, other: Database, models: str, beside: str
+) -> None:
+    """One that has the new name beside the old one makes a likely rename unlikely."""
+    project.setup = SAME_MODELS.format(database.url, other.url)
+    start(project, database, USER)
+    project.models = models
+    asked: list[Question] = []
+
+    def no(question: Question) -> bool:
+        asked.append(question)
+        return False
+
+    with project.context() as alembic:
+        alembic.diff(ask=no)
+    assert [question.default for question in asked] == [True]
+    other.execute(beside)
+    asked.clear()
+    with project.context() as alembic:
+        # Which isn't looked at where it isn't asked for.
+        alembic.diff(ask=no, databases=["default"])
+        alembic.diff(ask=no)
+    assert [question.default for question in asked] == [True, False]
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("name", ["copy", "default"])
+def test_answer_where_the_pair_looks_unlikely(
+    project: Project, database: Database, other: Database, name: str
+) -> None:
+    """It holds there, too, whichever of them is looked at first."""
+    project.setup = SAME_MODELS.format(database.url, other.url)
+    start(project, database, USER)
+    changed_one = {"copy": other, "default": database}[name]
+    changed_one.execute(
+        "ALTER TABLE users DROP COLUMN name", "ALTER TABLE users ADD name INTEGER"
+    )
+    draft = migrate(project, RENAMED.replace("False", "True"), ask=yes)
+    changes = [(op.database, op.change) for op in draft.operations]
+    assert ("copy", "rename column") in changes
+    assert ("default", "rename column") in changes
+    types = [database for database, change in changes if change == "modify type"]
+    assert types == [name]
+
+
 # -- who decides -----------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from .errors import RevisionFileError
     from .errors import SessionError
     from .errors import SetupError
+    from .errors import SnapshotError
     from .errors import TargetError
     from .errors import VersionTableError
     from .results import Adoption
@@ -35,6 +36,7 @@ if t.TYPE_CHECKING:
     from .results import RecordedStep
     from .results import Report
     from .results import Revision
+    from .results import Snapshot
     from .results import Statement
     from .results import Status
     from .results import Step
@@ -71,6 +73,8 @@ __all__ = [
     "RevisionFileError",
     "SessionError",
     "SetupError",
+    "Snapshot",
+    "SnapshotError",
     "Statement",
     "Status",
     "Step",

@@ -13,7 +13,8 @@
     ├── LockError                   another process migrates the same database
     ├── RepairError                 an interrupted revision needs a decision
     ├── SessionError                the application's own transaction is in the way
-    └── DraftError                  a revision can't be written
+    ├── DraftError                  a revision can't be written
+    └── SnapshotError               a snapshot can't be made
 
 What leaves :class:`flask_alembic.Alembic` is also an
 ``alembic.util.CommandError``; the classes that are both are made where Alembic is
@@ -104,6 +105,10 @@ class SessionError(MigrationError):
 
 class DraftError(MigrationError):
     """A revision can't be written."""
+
+
+class SnapshotError(MigrationError):
+    """A snapshot can't be made, or wouldn't build what the revisions build."""
 
 
 def _restored(

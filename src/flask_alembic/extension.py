@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import os
-import sys
 import typing as t
-from weakref import WeakKeyDictionary
 
-import sqlalchemy as sa
-from flask import current_app
 from flask import Flask
-from flask import g
-from flask import has_app_context
 
+from . import constructor
 from . import settings
 from .errors import SetupError
+from .per_context import is_replaced
+from .per_context import PerContext
+from .signatures import with_parameters_of
 from .web import pending
 
 if t.TYPE_CHECKING:
-    from alembic.config import Config
     from alembic.operations import MigrationScript
-    from alembic.operations import Operations
-    from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationContext
     from alembic.script import Script
-    from alembic.script import ScriptDirectory
     from flask import Blueprint
 
     from .migrator.commands import Commands
     from .migrator.databases import Metadata
-    from .migrator.databases import Shared
     from .migrator.databases import Source
-    from .migrator.live import AppState
-    from .migrator.live import Live
-    from .migrator.runs import Listener
     from .migrator.targets import Target
     from .results import Adoption
     from .results import Draft
@@ -45,15 +34,13 @@ if t.TYPE_CHECKING:
     from .results import Plan
     from .results import RecordedStep
     from .results import Report
+    from .results import Snapshot
     from .results import Status
 
 logger = logging.getLogger(__name__)
 
-P = t.ParamSpec("P")
-R = t.TypeVar("R")
 
-
-class Alembic:
+class Alembic(PerContext):
     """Database migrations for Flask applications.
 
     :param app: Call :meth:`init_app` with it.
@@ -82,14 +69,9 @@ class Alembic:
     ) -> None:
         self.run_mkdir = run_mkdir
         self.command_name: str | t.Literal[False] = command_name
-        self.metadatas: dict[str, Metadata] = _keyed(metadatas)
-        self.engines: dict[str, t.Any] = _keyed(engines)
-        _check_engines(self.engines)
-        self._states: WeakKeyDictionary[Flask, AppState] = WeakKeyDictionary()
-        _log_to_stderr("sqlalchemy", logging.WARNING)
-        if _log_to_stderr("alembic", logging.INFO):
-            # One line for each of its plugins, at each comparison.
-            logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
+        super().__init__(constructor.keyed(metadatas), constructor.keyed(engines))
+        constructor.check_engines(self.engines)
+        constructor.show_log_lines()
         if app is not None:
             self.init_app(app)
 
@@ -131,233 +113,7 @@ class Alembic:
         except (OSError, SetupError) as e:
             logger.warning("The migrations folder was not made: %s", e)
 
-    # -- state -------------------------------------------------------------------------
-
-    def _get_cache(self) -> Live:
-        """The objects of the current application context; ``clear()`` drops them."""
-        if not has_app_context():
-            raise SetupError(
-                "Migrations need an application context:"
-                " 'with app.app_context():' around the call."
-            )
-        kept: dict[Alembic, Live] = g.setdefault("_flask_alembic", {})
-        if self not in kept:
-            kept[self] = self._new_live()
-        return kept[self]
-
-    def _new_live(
-        self,
-        shared: Shared | None = None,
-        stand_ins: t.Mapping[str, sa.Engine] | None = None,
-        config: Config | None = None,
-    ) -> Live:
-        from .migrator.live import AppState
-        from .migrator.live import Live
-
-        app = t.cast(t.Any, current_app)._get_current_object()
-        state = self._states.setdefault(app, AppState())
-        return Live(self, state, shared=shared, stand_ins=stand_ins, config=config)
-
-    def load_config(self) -> Config | None:
-        """Give Alembic's configuration, if it doesn't come from Flask. An override point.
-
-        If its folder has an ``env.py``, that is run as it is.
-
-        .. versionadded:: 4.0
-        """
-        return None
-
-    def context_options(self) -> t.Mapping[str, t.Any]:
-        """Give the arguments of ``EnvironmentContext.configure``. An override point.
-
-        .. versionadded:: 4.0
-        """
-        return settings.read(current_app.config, current_app.root_path).context
-
-    @contextlib.contextmanager
-    def configured(self, config: Config) -> t.Iterator[None]:
-        """Use this Alembic configuration inside the block, as :meth:`load_config` says.
-
-        .. versionadded:: 4.0
-        """
-        from .migrator import entry
-
-        with self._live():
-            live = self._new_live(config=config)
-            with entry.replaced(g._flask_alembic, self, live):
-                yield
-
-    def _end_context(self, exc: BaseException | None) -> None:
-        live = g.get("_flask_alembic", {}).pop(self, None)
-        if live is not None:
-            live.clear(exc)
-
-    @contextlib.contextmanager
-    def _live(self) -> t.Iterator[Live]:
-        from .migrator.entry import refusals
-
-        with refusals():
-            yield self._get_cache()
-
-    def _call(self, work: t.Callable[[Commands], R]) -> R:
-        """Run a method of the core, in an event loop if a database needs one."""
-        from .migrator import entry
-        from .migrator.commands import Commands
-
-        method = getattr(self.run_migrations, "__func__", None)
-        overridden = method is not Alembic.run_migrations
-
-        with self._live() as live:
-            engines = entry.asynchronous(live)
-            if not engines:
-                return work(Commands(live, overridden=overridden))
-
-            def inside(own: t.Mapping[str, sa.Engine]) -> R:
-                stand_in = self._new_live(stand_ins=own, config=live.given_config)
-                with entry.replaced(g._flask_alembic, self, stand_in):
-                    return work(Commands(stand_in, overridden=overridden))
-
-            return entry.in_loop(inside, engines)
-
-    @contextlib.contextmanager
-    def using(self, connection: Shared) -> t.Iterator[None]:
-        """Run on the caller's connections inside the block, and commit nothing.
-
-        :param connection: A session, a Connection, or a dict of Connections by
-            database name.
-        :raises TypeError: It is something else.
-
-        .. versionadded:: 4.0
-        """
-        from .migrator import entry
-
-        with self._live():
-            live = self._new_live(shared=entry.check_shared(connection))
-            with entry.replaced(g._flask_alembic, self, live):
-                yield
-
-    @contextlib.contextmanager
-    def command(self) -> t.Iterator[None]:
-        """Surround a command: with ``ALEMBIC_SESSION`` the session is committed.
-
-        .. versionadded:: 4.0
-        """
-        from .migrator import entry
-
-        with self._live() as live, entry.committing_session(live):
-            yield
-
-    @contextlib.contextmanager
-    def listen(self, callback: Listener) -> t.Iterator[None]:
-        """Call this with each :class:`.Event` of what runs in the block.
-
-        .. versionadded:: 4.0
-        """
-        from .migrator.runs import listening
-
-        with listening(callback):
-            yield
-
-    # -- Alembic's own objects ---------------------------------------------------------
-
-    @property
-    def config(self) -> Config:
-        """Alembic's configuration for the current application."""
-        with self._live() as live:
-            return live.get_config()
-
-    @property
-    def script_directory(self) -> ScriptDirectory:
-        """Alembic's script directory, on the files as they are now."""
-        with self._live() as live:
-            return live.get_script()
-
-    @property
-    def script(self) -> ScriptDirectory:
-        """The same as :attr:`script_directory`."""
-        return self.script_directory
-
-    @property
-    def environment_context(self) -> EnvironmentContext:
-        """Alembic's environment context."""
-        with self._live() as live:
-            return live.get_env()
-
-    @property
-    def env(self) -> EnvironmentContext:
-        """The same as :attr:`environment_context`."""
-        return self.environment_context
-
-    @property
-    def migration_contexts(self) -> dict[str, MigrationContext]:
-        """A connected migration context for each database.
-
-        Their connections are closed when the application context ends.
-        """
-        with self._live() as live:
-            return t.cast("dict[str, MigrationContext]", live.get_contexts())
-
-    @property
-    def migration_context(self) -> MigrationContext:
-        """The migration context of the database "default", or of the only one."""
-        return self._default(self.migration_contexts)
-
-    @property
-    def context(self) -> MigrationContext:
-        """The same as :attr:`migration_context`."""
-        return self.migration_context
-
-    @property
-    def ops(self) -> dict[str, Operations]:
-        """Operations for each database, each bound to its own.
-
-        What they do outside of a revision is committed when the application context
-        ends without an error.
-        """
-        with self._live() as live:
-            return live.get_ops()
-
-    @property
-    def op(self) -> Operations:
-        """Operations on the database "default", or on the only one."""
-        return self._default(self.ops)
-
-    def _default(self, items: dict[str, R]) -> R:
-        if len(items) == 1:
-            return next(iter(items.values()))
-        if "default" in items:
-            return items["default"]
-        raise SetupError(
-            f"Several databases are configured ({', '.join(items)}) and none is called"
-            " 'default'.",
-            fix="Use 'migration_contexts' or 'ops' and name one.",
-        )
-
     # -- running -----------------------------------------------------------------------
-
-    def rev_id(self) -> str:
-        """Make an id for a new revision; assign a function to make others.
-
-        .. versionchanged:: 4.0
-            Random again: 12 hexadecimal digits, as Alembic makes them.
-        """
-        from .migrator.folder import random_id
-
-        return random_id()
-
-    def run_migrations(
-        self, fn: t.Callable[..., t.Iterable[t.Any]], **kwargs: t.Any
-    ) -> object:
-        """Run what a function plans, on every database. Meant to be overridden.
-
-        :meth:`upgrade`, :meth:`downgrade`, :meth:`stamp` and a :meth:`revision` that
-        compares all come through here.
-
-        :param fn: Called with the applied heads and the migration context; returns
-            Alembic's steps.
-        :param kwargs: Given to each revision's ``upgrade`` or ``downgrade``.
-        """
-        return self._call(lambda commands: commands.run(fn, kwargs))
 
     def mkdir(self) -> None:
         """Make the migrations folder, the version locations and the template."""
@@ -390,6 +146,20 @@ class Alembic:
         :param end: The newest.
         """
         return self._call(lambda commands: commands.log(start, end))
+
+    def walk(
+        self, start: Target = "base", end: Target = "heads"
+    ) -> tuple[LogEntry, ...]:
+        """Describe the revisions from one to another, newest first.
+
+        What :meth:`log` lists, as data: the whole history is told without Alembic.
+
+        :param start: The oldest; "current" for what is applied.
+        :param end: The newest.
+
+        .. versionadded:: 4.0
+        """
+        return self._call(lambda commands: commands.walk(start, end))
 
     def describe(
         self, revisions: Target = "heads", *, resolve_dependencies: bool = False
@@ -461,19 +231,16 @@ class Alembic:
 
         .. versionadded:: 4.0
         """
-        from .migrator import entry
         from .migrator.deploys import waiting
 
-        with self._live() as live:
-            # Not the session's connection: its transaction may not see what others do.
-            apart = self._new_live(stand_ins={}, config=live.given_config)
-            with entry.replaced(g._flask_alembic, self, apart):
-                return waiting.wait(
-                    lambda: self.status(databases=databases),
-                    timeout=timeout,
-                    interval=interval,
-                    exact=exact,
-                )
+        # Not the session's connection: its transaction may not see what others do.
+        with self._apart():
+            return waiting.wait(
+                lambda: self.status(databases=databases),
+                timeout=timeout,
+                interval=interval,
+                exact=exact,
+            )
 
     @functools.cached_property
     def health(self) -> Blueprint:
@@ -492,6 +259,7 @@ class Alembic:
         databases: t.Collection[str] | None = None,
         direction: t.Literal["upgrade", "downgrade"] = "upgrade",
         statements: bool | t.Literal["drops"] = False,
+        replay: bool = False,
     ) -> tuple[Plan, ...]:
         """Tell what a command would do, without doing it.
 
@@ -500,11 +268,14 @@ class Alembic:
         :param statements: Add the SQL of each step, and the tables and columns that it
             drops. The revisions' functions are called for it, as for offline SQL;
             with "drops" those alone that speak of dropping something.
+        :param replay: As :meth:`upgrade` has it.
 
         .. versionadded:: 4.0
         """
         return self._call(
-            lambda commands: commands.plan(target, databases, direction, statements)
+            lambda commands: commands.plan(
+                target, databases, direction, statements, replay
+            )
         )
 
     def visit(
@@ -535,6 +306,7 @@ class Alembic:
         databases: t.Collection[str] | None = None,
         tag: str | None = None,
         dry_run: bool = False,
+        replay: bool = False,
     ) -> Report: ...
 
     @t.overload
@@ -546,6 +318,7 @@ class Alembic:
         databases: t.Collection[str] | None = None,
         tag: str | None = None,
         dry_run: bool = False,
+        replay: bool = False,
     ) -> dict[str, str]: ...
 
     @t.overload
@@ -557,6 +330,7 @@ class Alembic:
         databases: t.Collection[str] | None = None,
         tag: str | None = None,
         dry_run: bool = False,
+        replay: bool = False,
     ) -> Report | dict[str, str]: ...
 
     def upgrade(
@@ -567,6 +341,7 @@ class Alembic:
         databases: t.Collection[str] | None = None,
         tag: str | None = None,
         dry_run: bool = False,
+        replay: bool = False,
     ) -> Report | dict[str, str]:
         """Run revisions until the database is at the target.
 
@@ -576,15 +351,21 @@ class Alembic:
         :param tag: For an ``env.py`` that asks for it.
         :param dry_run: Run everything, roll it back, and report what it did. MariaDB
             can't: the report has the SQL instead.
+        :param replay: Run every revision, also where a snapshot could take the place of
+            the first ones.
         :return: What was done; with ``sql``, database name -> script.
 
         .. versionchanged:: 4.0
-            Returns a report. ``sql``, ``databases`` and ``dry_run`` are new.
+            Returns a report. ``sql``, ``databases``, ``dry_run`` and ``replay`` are new.
         """
         if sql:
-            return self._call(lambda c: c.offline("upgrade", target, databases, tag))
+            return self._call(
+                lambda commands: commands.offline(
+                    "upgrade", target, databases, tag, replay=replay
+                )
+            )
         return self._call(
-            lambda commands: commands.upgrade(target, databases, tag, dry_run)
+            lambda commands: commands.upgrade(target, databases, tag, dry_run, replay)
         )
 
     @t.overload
@@ -733,7 +514,7 @@ class Alembic:
 
     # -- drafts ------------------------------------------------------------------------
 
-    def revision(
+    def draft(
         self,
         message: str | None,
         empty: bool = False,
@@ -750,7 +531,35 @@ class Alembic:
         ask: t.Callable[[t.Any], t.Any] | None = None,
         all_tables: bool = False,
         prove: bool | None = None,
-    ) -> list[Script]:
+    ) -> Draft:
+        """Write a revision as :meth:`revision` does, and tell what was found.
+
+        Takes the same arguments. Where nothing changed, the draft has no path.
+
+        .. versionadded:: 4.0
+        """
+        from .requests import DraftRequest
+
+        wanted = DraftRequest(
+            message,
+            empty,
+            branch,
+            parent,
+            splice,
+            depend,
+            label,
+            path,
+            rev_id=rev_id,
+            renames=renames,
+            defaults=defaults,
+            ask=ask,
+            all_tables=all_tables,
+            prove=prove,
+        )
+        return self._call(lambda commands: commands.draft(wanted))
+
+    @with_parameters_of(draft)
+    def revision(self, *args: t.Any, **options: t.Any) -> list[Script]:
         """Write a revision from the differences between models and databases.
 
         :param message: What it does, for people.
@@ -777,69 +586,26 @@ class Alembic:
         .. versionchanged:: 4.0
             Writes nothing if nothing changed.
         """
-        drafted = self.draft(
-            message,
-            empty,
-            branch,
-            parent,
-            splice,
-            depend,
-            label,
-            path,
-            rev_id=rev_id,
-            renames=renames,
-            defaults=defaults,
-            ask=ask,
-            all_tables=all_tables,
-            prove=prove,
-        )
+        drafted = self.draft(*args, **options)
         if not drafted.revisions:
             return []
         return self._call(lambda commands: commands.written(drafted))
 
-    def draft(
-        self,
-        message: str | None,
-        empty: bool = False,
-        branch: str = "default",
-        parent: Target = "head",
-        splice: bool = False,
-        depend: Target | None = None,
-        label: str | t.Sequence[str] | None = None,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        rev_id: str | None = None,
-        renames: t.Mapping[str, str] | t.Literal[False] | None = None,
-        defaults: t.Mapping[str, str] | None = None,
-        ask: t.Callable[[t.Any], t.Any] | None = None,
-        all_tables: bool = False,
-        prove: bool | None = None,
-    ) -> Draft:
-        """Write a revision as :meth:`revision` does, and tell what was found.
+    @with_parameters_of(draft)
+    def revise(self, *args: t.Any, **options: t.Any) -> Draft:
+        """Write a revision as ``flask db revision`` does, and tell what was found.
 
-        Takes the same arguments. Where nothing changed, the draft has no path.
+        It comes from :meth:`revision` where the application has one of its own, with
+        as many of the arguments as that takes; the others hold for what it calls.
+        Otherwise this is :meth:`draft`, which takes the same arguments.
 
         .. versionadded:: 4.0
         """
+        if not is_replaced(self.revision, Alembic.revision):
+            return self.draft(*args, **options)
+        from .migrator.drafts import own_revision
 
-        def work(commands: Commands) -> Draft:
-            from .migrator.drafts.refining import Choices
-
-            return commands.draft(
-                message,
-                empty,
-                branch,
-                parent,
-                splice,
-                depend,
-                label,
-                path,
-                rev_id,
-                Choices(renames, defaults or {}, ask, all_tables),
-                prove,
-            )
-
-        return self._call(work)
+        return own_revision.through(self.revision, args, options)
 
     def merge(
         self,
@@ -900,6 +666,22 @@ class Alembic:
 
     # -- upkeep ------------------------------------------------------------------------
 
+    def snapshot(
+        self, *, check: bool = False, databases: t.Collection[str] | None = None
+    ) -> tuple[Snapshot, ...]:
+        """Write what all revisions leave in an empty database as one file for each.
+
+        The revisions run on scratch databases, and so does what is written: it is
+        refused if the results differ. An upgrade of an empty database begins with it.
+
+        :param check: Write nothing, and tell how good those are that are there.
+        :param databases: Only these; all by default.
+        :raises SnapshotError: One can't be made; then none is written.
+
+        .. versionadded:: 4.0
+        """
+        return self._call(lambda commands: commands.snapshot(check, databases))
+
     def adopt(self, *, undo: bool = False, apply: bool = True) -> Adoption:
         """Make a folder of Flask-Migrate or plain Alembic one without ``env.py``.
 
@@ -927,42 +709,3 @@ class Alembic:
         from .migrator.upkeep import doctor
 
         return doctor.examine(self._get_cache, self._call)
-
-
-def _keyed(value: t.Any) -> dict[str, t.Any]:
-    """Give a single value the key "default"; copy a dict."""
-    if value is None:
-        return {}
-    return dict(value) if isinstance(value, t.Mapping) else {"default": value}
-
-
-def _check_engines(engines: t.Mapping[str, t.Any]) -> None:
-    for name, engine in engines.items():
-        below = getattr(engine, "sync_engine", None)
-        # An AsyncConnection has a "sync_engine", too; only engines can be disposed of.
-        of_async = isinstance(below, sa.Engine) and hasattr(engine, "dispose")
-        if not of_async and not isinstance(engine, (sa.Engine, sa.Connection)):
-            raise TypeError(
-                f"'engines' got {type(engine).__name__} for {name!r}; accepted are an"
-                " Engine, an AsyncEngine, a Connection, or a dict of these by name."
-            )
-
-
-def _log_to_stderr(name: str, level: int) -> bool:
-    """Give a logger a handler, if nothing else would handle its lines."""
-    found = logging.getLogger(name)
-    if not all(isinstance(h, logging.NullHandler) for h in _handlers(found)):
-        return False
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)-5.5s [%(name)s] %(message)s"))
-    found.setLevel(level)
-    found.addHandler(handler)
-    return True
-
-
-def _handlers(found: logging.Logger) -> t.Iterator[logging.Handler]:
-    """The handlers of a logger and of those it inherits from."""
-    at: logging.Logger | None = found
-    while at is not None:
-        yield from at.handlers
-        at = at.parent if at.propagate else None

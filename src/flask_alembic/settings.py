@@ -23,6 +23,9 @@ DEFAULT_CONTEXT: t.Mapping[str, t.Any] = {"compare_server_default": True}
 
 PLACES = frozenset([*DEFAULT_OPTIONS, "plugins"])
 
+SNAPSHOTS = "snapshots"
+"""Where snapshots lie, in the script location."""
+
 MIN_PREFIX = 4
 """How many digits of a target are the beginning of an id; fewer are a count."""
 
@@ -73,6 +76,8 @@ class Settings:
     :param prove: Try each new revision on scratch databases.
     :param health_interval: How long an answer of the health check holds; seconds.
     :param pending_page: In debug mode, show what is pending in place of an error.
+    :param snapshots: Folder of the snapshots; None for the usual one.
+    :param snapshot_rows: How many rows a snapshot may hold.
     """
 
     script_location: Path
@@ -95,6 +100,8 @@ class Settings:
     prove: bool = False
     health_interval: float = 5.0
     pending_page: bool = False
+    snapshots: Path | None = None
+    snapshot_rows: int = 1000
 
     @property
     def home(self) -> Path:
@@ -109,6 +116,11 @@ class Settings:
             if versions in self.version_locations
             else self.script_location
         )
+
+    @property
+    def snapshot_folder(self) -> Path:
+        """The folder of the snapshots."""
+        return self.snapshots or self.script_location / SNAPSHOTS
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -179,11 +191,7 @@ def read(config: t.Mapping[str, t.Any], root_path: str) -> Settings:
             for key, value in others.items()
             if isinstance(value, t.Mapping)
         },
-        context={
-            "compare_type": True,
-            **DEFAULT_CONTEXT,
-            **_mapping(config, "ALEMBIC_CONTEXT"),
-        },
+        context=context_options(config),
         binds=_binds(config.get("ALEMBIC_BINDS", False)),
         session=bool(config.get("ALEMBIC_SESSION", False)),
         lock=bool(config.get("ALEMBIC_LOCK", True)),
@@ -200,7 +208,27 @@ def read(config: t.Mapping[str, t.Any], root_path: str) -> Settings:
         prove=bool(config.get("ALEMBIC_PROVE", False)),
         health_interval=health_interval(config),
         pending_page=pending_page(config),
+        snapshots=_folder(config.get("ALEMBIC_SNAPSHOTS"), root_path),
+        snapshot_rows=_count(config, "ALEMBIC_SNAPSHOT_ROWS", 1000),
     )
+
+
+def _folder(value: t.Any, root_path: str) -> Path | None:
+    """Read a folder of ``ALEMBIC_SNAPSHOTS``; None for the usual one."""
+    if value is None:
+        return None
+    if not value or not isinstance(value, (str, os.PathLike)):
+        raise SetupError(f"ALEMBIC_SNAPSHOTS must be a folder, not {value!r}.")
+    return locate(value, root_path)
+
+
+def context_options(config: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Read the arguments of ``EnvironmentContext.configure``; nothing else is looked at.
+
+    :raises SetupError: They aren't a dict.
+    """
+    given = _mapping(config, "ALEMBIC_CONTEXT")
+    return {"compare_type": True, **DEFAULT_CONTEXT, **given}
 
 
 def history_table(version_table: str) -> str:

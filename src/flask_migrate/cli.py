@@ -22,6 +22,7 @@ from flask_alembic.cli.asking import confirm_drops
 from flask_alembic.cli.asking import Direction
 from flask_alembic.cli.deciding import DECISIONS
 from flask_alembic.cli.deciding import decisions
+from flask_alembic.cli.deciding import prove
 from flask_alembic.cli.failures import exit_code
 from flask_alembic.cli.failures import failure_lines
 from flask_alembic.cli.invocation import EXTENSION
@@ -234,22 +235,30 @@ WRITING_OPTIONS = (
         help="Fill it with the differences between models and databases.",
     ),
     *WRITING_OPTIONS,
-    more=DECISIONS,
+    more=(*DECISIONS, prove),
 )
 def revision(**options: t.Any) -> None:
     """Create a new revision file."""
     commands.revision(**_decided(options))
 
 
-@_command(directory_option, *WRITING_OPTIONS, x_option, more=DECISIONS)
+@_command(directory_option, *WRITING_OPTIONS, x_option, more=(*DECISIONS, prove))
 def migrate(**options: t.Any) -> None:
     """Create a revision file from the differences between models and databases."""
     commands.migrate(**_decided(options))
 
 
 def _decided(options: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Read the options that decide what a comparison can't know."""
-    said = {str(option.name): options.pop(str(option.name)) for option in DECISIONS}
+    """Read the options that decide what a comparison can't know.
+
+    Who calls a command's callback from Python may leave them out.
+    """
+    said = {
+        str(option.name): options.pop(
+            str(option.name), () if option.multiple else False
+        )
+        for option in DECISIONS
+    }
     return {**options, **decisions(**said)}
 
 

@@ -9,9 +9,9 @@ import logging
 import os
 import typing as t
 
-from flask_alembic import DraftError
 from flask_alembic import MigrationError
 
+from . import drafting
 from . import listing
 from .errors import MigrateError
 from .folder import FolderAlembic
@@ -33,7 +33,6 @@ Directory: t.TypeAlias = "str | os.PathLike[str] | None"
 XArg: t.TypeAlias = "str | t.Sequence[str] | None"
 Renames: t.TypeAlias = "t.Mapping[str, str] | t.Literal[False] | None"
 Ask: t.TypeAlias = "t.Callable[[t.Any], t.Any]"
-NO_CHANGES = "No changes in schema detected."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -143,16 +142,19 @@ def revision(
     renames: Renames = None,
     defaults: t.Mapping[str, str] | None = None,
     ask: Ask | None = None,
+    prove: bool | None = None,
 ) -> list[Script]:
     """Write a revision file.
 
     :param renames: Old name -> new name, as :meth:`flask_alembic.Alembic.revision`
-        takes them; ``defaults`` and ``ask`` likewise.
+        takes them; ``defaults``, ``ask`` and ``prove`` likewise.
+    :raises MigrateError: Among others, the file was written and its proof failed.
     """
     opts = ["autogenerate"] if autogenerate else []
     with opened(directory, opts=opts, databases=autogenerate) as folder:
-        return _write(
-            folder,
+        return drafting.write(
+            folder.alembic,
+            folder.config,
             message,
             autogenerate=autogenerate,
             sql=sql,
@@ -161,7 +163,12 @@ def revision(
             branch_label=branch_label,
             version_path=version_path,
             rev_id=rev_id,
-            decided={"renames": renames, "defaults": defaults, "ask": ask},
+            decided={
+                "renames": renames,
+                "defaults": defaults,
+                "ask": ask,
+                "prove": prove,
+            },
         )
 
 
@@ -180,15 +187,18 @@ def migrate(
     renames: Renames = None,
     defaults: t.Mapping[str, str] | None = None,
     ask: Ask | None = None,
+    prove: bool | None = None,
 ) -> list[Script]:
     """Write a revision file from the differences between models and databases.
 
     :param renames: Old name -> new name, as :meth:`flask_alembic.Alembic.revision`
-        takes them; ``defaults`` and ``ask`` likewise.
+        takes them; ``defaults``, ``ask`` and ``prove`` likewise.
+    :raises MigrateError: Among others, the file was written and its proof failed.
     """
     with opened(directory, x_arg=x_arg, opts=["autogenerate"]) as folder:
-        return _write(
-            folder,
+        return drafting.write(
+            folder.alembic,
+            folder.config,
             message,
             autogenerate=True,
             sql=sql,
@@ -197,80 +207,13 @@ def migrate(
             branch_label=branch_label,
             version_path=version_path,
             rev_id=rev_id,
-            decided={"renames": renames, "defaults": defaults, "ask": ask},
+            decided={
+                "renames": renames,
+                "defaults": defaults,
+                "ask": ask,
+                "prove": prove,
+            },
         )
-
-
-def _write(
-    folder: Opened,
-    message: str | None,
-    *,
-    autogenerate: bool,
-    sql: bool,
-    head: str,
-    splice: bool,
-    branch_label: str | None,
-    version_path: str | os.PathLike[str] | None,
-    rev_id: str | None,
-    decided: t.Mapping[str, t.Any],
-) -> list[Script]:
-    if sql and autogenerate:
-        raise DraftError("Using --sql with --autogenerate does not make any sense")
-    if sql and not _runs_environment(folder.config):
-        raise DraftError(
-            "Using --sql with the revision command when revision_environment is not"
-            " configured does not make any sense"
-        )
-    with _Heard("alembic.env", NO_CHANGES) as heard:
-        drafted = folder.alembic.draft(
-            message,
-            not autogenerate,
-            "",
-            head,
-            splice,
-            label=branch_label,
-            path=version_path,
-            rev_id=rev_id,
-            **decided,
-        )
-        script = folder.alembic.script_directory
-        scripts = [script.get_revision(item.id) for item in drafted.revisions]
-    said = logging.getLogger("alembic.env")
-    for finding in drafted.findings:
-        said.info("%s %s", finding.message, finding.fix)
-    if autogenerate and not scripts and not heard:
-        said.info(NO_CHANGES)
-    return scripts
-
-
-def _runs_environment(config: Config) -> bool:
-    value = config.get_alembic_option("revision_environment")
-    return str(value).lower() in ("true", "yes", "on", "y", "t", "1")
-
-
-class _Heard(logging.Filter):
-    """Notices whether something is logged in the block; a usual env.py says it itself."""
-
-    def __init__(self, logger_name: str, text: str) -> None:
-        super().__init__()
-        self._logger = logging.getLogger(logger_name)
-        self._text = text
-        self._heard = False
-
-    def __bool__(self) -> bool:
-        return self._heard
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let everything pass."""
-        self._heard = self._heard or record.getMessage() == self._text
-        return True
-
-    def __enter__(self) -> _Heard:
-        self._logger.addFilter(self)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._logger.removeFilter(self)
 
 
 @catch_errors

@@ -53,6 +53,7 @@ METHODS = {
     "repair": "repair",
     "revision": "revision",
     "merge": "merge",
+    "snapshot": "snapshot",
     "adopt": "adopt",
     "doctor": "doctor",
 }

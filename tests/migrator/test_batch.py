@@ -12,8 +12,8 @@ from alembic.runtime.migration import MigrationContext
 
 from flask_alembic.dialects import support
 from flask_alembic.dialects.sqlite.grammar import tokens
-from flask_alembic.migrator.rebuilds.batch import KeepingOperations
-from flask_alembic.migrator.rebuilds.batch import use_keeping_impl
+from flask_alembic.migrator.rebuilds.operations import KeepingOperations
+from flask_alembic.migrator.rebuilds.operations import use_keeping_impl
 
 FEATURES = {
     "autoincrement": "create table t (id integer primary key autoincrement, a integer)",

@@ -14,8 +14,8 @@ from alembic.runtime.migration import MigrationContext
 
 from flask_alembic.dialects import support
 from flask_alembic.errors import MigrationError
-from flask_alembic.migrator.rebuilds.batch import KeepingOperations
-from flask_alembic.migrator.rebuilds.batch import use_keeping_impl
+from flask_alembic.migrator.rebuilds.operations import KeepingOperations
+from flask_alembic.migrator.rebuilds.operations import use_keeping_impl
 
 Batch: t.TypeAlias = t.Callable[[BatchOperations], t.Any]
 

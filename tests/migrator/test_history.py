@@ -330,6 +330,8 @@ def test_graph_equals_alembics(seed: int) -> None:
     assert history.heads == stock.heads
     assert history.effective_heads == stock._real_heads
     assert history.bases == stock.bases
+    walked = stock.iterate_revisions("heads", "base", inclusive=True)
+    assert list(history.newest_first) == [revision.revision for revision in walked]
     chance = random.Random(seed)
     for id_ in history.entries:
         revision = stock.get_revision(id_)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_alembic.migrator.drafts.renames import scores as renames
+from flask_alembic.migrator.drafts.renames.order import in_order
 from flask_alembic.migrator.drafts.renames.scores import Shape
 from flask_alembic.migrator.drafts.renames.scores import TableShape
 from flask_alembic.migrator.drafts.renames.view import in_text
@@ -139,6 +140,90 @@ def test_tables_without_a_column_in_common() -> None:
     assert renames.table_score(TableShape("a", ()), TableShape("a", ())) == 0
 
 
+# -- what other databases have ---------------------------------------------------------
+
+
+def elsewhere(*columns: Shape) -> renames.Other[Shape]:
+    return renames.Other({shape.name: shape for shape in columns})
+
+
+@pytest.mark.parametrize(
+    ("there", "sign"),
+    [
+        ([column("name")], 1),
+        ([column("name", nullable=False)], 1),
+        ([column("name", "INTEGER")], -1),
+        ([column("name"), column("label")], -1),
+        ([], -1),
+        ([column("label")], 0),
+    ],
+    ids=["the pair", "alike", "of another kind", "both", "neither", "the new one"],
+)
+def test_another_database(there: list[Shape], sign: int) -> None:
+    """It has the pair too, or shows that one comes without the other."""
+    old, new = [column("name")], [column("label")]
+    (alone,) = renames.column_candidates(old, new)
+    (both,) = renames.column_candidates(old, new, others=[elsewhere(*there)])
+    assert (both.score > alone.score) - (both.score < alone.score) == sign
+
+
+def test_what_another_database_can_do() -> None:
+    """A likely pair is made weak, but is still asked about."""
+    old, new = column("name"), column("names")
+    (alone,) = renames.column_candidates([old], [new])
+    (differs,) = renames.column_candidates([old], [new], others=[elsewhere(old, new)])
+    assert (alone.strong, differs.strong) == (True, False)
+    new = column("bio", place=0.0, nullable=False)
+    (asked,) = renames.column_candidates([old], [new], others=[elsewhere(old, new)])
+    assert asked.score == renames.POSSIBLE < renames.column_score(old, new)
+
+
+def test_what_is_possible_in_one_is_asked_about_in_all() -> None:
+    old, new = column("name"), column("names", "INTEGER")
+    assert renames.column_candidates([old], [new]) == []
+    others = [elsewhere(column("name", "INTEGER"))]
+    (asked,) = renames.column_candidates([old], [new], others=others)
+    assert not asked.strong
+
+
+def test_several_other_databases() -> None:
+    """They are heard together; one that has nothing to say doesn't count."""
+    old, new = [column("name")], [column("label")]
+
+    def score(*others: renames.Other[Shape]) -> float:
+        (found,) = renames.column_candidates(old, new, others=others)
+        return found.score
+
+    pair, both = elsewhere(*old), elsewhere(*old, *new)
+    assert score(pair, both) == score() == score(elsewhere(*new))
+    assert score(pair, pair) == score(pair, elsewhere(*new)) == score(pair)
+    assert score(both) < score(pair, both, both) < score()
+
+
+def test_types_as_the_other_database_compares_them() -> None:
+    old, new = [column("on", "BOOLEAN")], [column("off", "BOOLEAN")]
+    there = {"on": column("on", "TINYINT")}
+    (differs,) = renames.column_candidates(old, new, others=[renames.Other(there)])
+    knows = renames.Other(there, lambda a, b: True)
+    (agrees,) = renames.column_candidates(old, new, others=[knows])
+    assert agrees.score > differs.score
+
+
+def test_tables_of_another_database() -> None:
+    columns = ("name", "email", "born", "city", "country")
+    old, new = table("users", *columns), table("people", *columns)
+    (both,) = renames.table_candidates(
+        [old], [new], others=[renames.Other({"users": old, "people": new})]
+    )
+    (pair,) = renames.table_candidates(
+        [old], [new], others=[renames.Other({"users": old})]
+    )
+    assert (both.strong, pair.strong) == (False, True)
+
+
+# -- what runs when --------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("wanted", "steps"),
     [
@@ -151,7 +236,7 @@ def test_tables_without_a_column_in_common() -> None:
     ],
 )
 def test_order(wanted: dict[str, str], steps: list[tuple[str, str]]) -> None:
-    assert renames.in_order(wanted, ["a", "b", "a_renamed"]) == steps
+    assert in_order(wanted, ["a", "b", "a_renamed"]) == steps
 
 
 def test_columns_in_an_expression() -> None:

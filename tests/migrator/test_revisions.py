@@ -182,9 +182,10 @@ def test_scripts_look_like_alembics(tmp_path: Path, seed: int) -> None:
             *("_orig_branch_labels", "_is_real_branch_point", "_is_real_base"),
         ):
             assert getattr(script, name) == getattr(expected, name), name
-        # The order in a set of labels is left to chance.
+        # The order in a set of labels or of children is left to chance.
         for some in (script, expected):
             some.branch_labels = sorted(some.branch_labels)  # type: ignore[assignment]
+            some.nextrev = sorted(some.nextrev)  # type: ignore[assignment]
         assert script.log_entry == expected.log_entry
         assert str(script) == str(expected)
         assert repr(script) == repr(expected).replace("Script", "IndexedScript")
@@ -223,6 +224,9 @@ def test_missing_parent_is_one_error(tmp_path: Path) -> None:
         indexed(tmp_path).get_revisions("heads")
 
 
+SHAPES = ("straight", "merges", "lines", "star", "leaves")
+
+
 def shape(name: str, size: int) -> Spec:
     """Histories of one shape."""
     spec: Spec = {}
@@ -236,6 +240,11 @@ def shape(name: str, size: int) -> Spec:
         elif name == "lines":
             parents = f"r{n - 5}" if n >= 5 else None
             depends = f"r{n - 1}" if n % 20 == 7 else None
+        elif name == "star":
+            parents = "r0" if n else None
+        elif name == "leaves":
+            # One long line, with a leaf at each of its revisions.
+            parents = f"r{n - 1 - n % 2}" if n > 1 else (f"r{n - 1}" if n else None)
         spec[f"r{n}"] = (parents, depends, None)
     names = list(spec)
     random.Random(size).shuffle(names)
@@ -264,13 +273,13 @@ def operations(spec: Spec) -> int:
     return count
 
 
-@pytest.mark.parametrize("name", ["straight", "merges", "lines"])
+@pytest.mark.parametrize("name", SHAPES)
 def test_work_grows_with_the_number_of_revisions(name: str) -> None:
     """Four times the revisions are four times the work, in every shape."""
     assert operations(shape(name, 1200)) < 4.6 * operations(shape(name, 300))
 
 
-@pytest.mark.parametrize("name", ["straight", "merges", "lines"])
+@pytest.mark.parametrize("name", SHAPES)
 def test_shapes_keep_alembics_order(name: str) -> None:
     """The shapes whose work is counted are sorted as Alembic sorts them."""
     spec = shape(name, 200)

@@ -459,7 +459,7 @@ COMPUTED = Step(
 )
 
 INDEXES = Step(
-    "indexes; tables and columns come and go",
+    "indexes and primary keys; tables and columns come and go",
     (
         Change(
             "A new index",
@@ -515,6 +515,24 @@ INDEXES = Step(
                 "    )\n"
             },
             only=WITH_PARTIAL_INDEXES,
+        ),
+        Change(
+            "A primary key gets a new column",
+            ("products_categories",),
+            {
+                'sa.ForeignKey("categories.id", ondelete="CASCADE"), primary_key=True),\n': 'sa.ForeignKey("categories.id", ondelete="CASCADE"), primary_key=True),\n'
+                '    sa.Column("shelf", sa.Integer, primary_key=True,'
+                ' server_default="0"),\n'
+            },
+            up=changed("products_categories", "shelf", lambda _: 0),
+        ),
+        Change(
+            "The columns of a primary key get another order",
+            ("products_tags",),
+            {
+                '"tag_id", sa.ForeignKey("tags.number", ondelete="CASCADE"), primary_key=True),\n': '"tag_id", sa.ForeignKey("tags.number", ondelete="CASCADE"), primary_key=True),\n'
+                '    sa.PrimaryKeyConstraint("tag_id", "product_id"),\n'
+            },
         ),
         Change(
             "A new column",

@@ -13,25 +13,44 @@ __all__ = ["cli"]
 
 
 class LazyGroup(click.Group):
-    """A group that loads its commands when one is looked up or listed."""
+    """A group that loads a command when it is looked up, and all when they are listed."""
 
     _commands: MutableMapping[str, click.Command]
     _loaded = False
 
     @property
     def commands(self) -> MutableMapping[str, click.Command]:
-        """The commands by name; reading it loads them."""
+        """The commands by name; reading it loads them all."""
         if not self._loaded:
             self._loaded = True
-            from .commands import COMMANDS
+            from .commands import FILES
+            from .commands import load
 
-            for name, command in COMMANDS.items():
-                self._commands.setdefault(name, command)
+            for name in FILES:
+                if name not in self._commands:
+                    self._commands[name] = load(name)
         return self._commands
 
     @commands.setter
     def commands(self, value: MutableMapping[str, click.Command]) -> None:
         self._commands = value
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Register a command, without loading the others."""
+        name = name or cmd.name
+        if name is None:
+            raise TypeError("The command has no name.")
+        self._commands[name] = cmd
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command, without loading the others."""
+        if cmd_name not in self._commands and not self._loaded:
+            from .commands import FILES
+            from .commands import load
+
+            if cmd_name in FILES:
+                self._commands[cmd_name] = load(cmd_name)
+        return self._commands.get(cmd_name)
 
     def invoke(self, ctx: click.Context) -> t.Any:
         """Run the command in a context of the application that is asked for.

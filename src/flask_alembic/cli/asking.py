@@ -35,16 +35,19 @@ def confirm_drops(
     direction: Direction,
     target: str,
     databases: tuple[str, ...] = (),
+    *,
+    replay: bool = False,
 ) -> None:
     """Ask before tables or columns are dropped; off a terminal nothing is asked.
 
     Upwards each drop is asked about, downwards those of tables that have rows.
 
+    :param replay: No snapshot is used.
     :raises click.ClickException: The answer was no.
     """
     if not can_ask():
         return
-    plans = _plans(extension, direction, target, databases)
+    plans = _plans(extension, direction, target, databases, replay)
     names = [name for plan in plans for name in _dropped(plan, len(plans) > 1)]
     if not names:
         return
@@ -56,7 +59,11 @@ def confirm_drops(
 
 
 def _plans(
-    extension: Alembic, direction: Direction, target: str, databases: tuple[str, ...]
+    extension: Alembic,
+    direction: Direction,
+    target: str,
+    databases: tuple[str, ...],
+    replay: bool,
 ) -> tuple[Plan, ...]:
     # What a revision prints belongs to its run, not to looking at it.
     with quiet(), contextlib.redirect_stdout(None):
@@ -66,6 +73,7 @@ def _plans(
                 databases=databases or None,
                 direction=direction,
                 statements="drops",
+                replay=replay,
             )
         except Exception:
             # The run that follows meets the same, and is the one to say it.

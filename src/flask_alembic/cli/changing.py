@@ -49,6 +49,7 @@ def stamp(extension: Alembic, target: str, **chosen: t.Any) -> Answer:
     "upgrade",
     options.target("heads"),
     options.dry_run,
+    options.replay,
     options.yes,
     *RUN_OPTIONS,
     cls=TargetCommand,
@@ -97,7 +98,8 @@ def migrate(
     run = getattr(extension, method)
     dry_run = more.get("dry_run")
     if method != "stamp" and not (sql or dry_run or yes):
-        confirm_drops(extension, method, target, databases)
+        replay = more.get("replay", False)
+        confirm_drops(extension, method, target, databases, replay=replay)
     more["databases"] = databases or None
     if sql:
         with quiet():

@@ -1,41 +1,47 @@
-"""The commands of ``flask db``, by name."""
+"""The commands of ``flask db``: which file has each of them.
+
+A command loads its own file and no other's; the list of all loads them all.
+"""
 
 from __future__ import annotations
 
-import click
+import importlib
+import typing as t
 
-from . import changing
-from . import comparing
-from . import drafting
-from . import inspecting
-from . import recording
-from . import repairing
-from . import upkeep
-from . import waiting
+if t.TYPE_CHECKING:
+    import click
 
-COMMANDS: dict[str, click.Command] = {
-    command.name or "": command
-    for command in (
-        changing.mkdir,
-        inspecting.current,
-        inspecting.heads,
-        inspecting.branches,
-        inspecting.log,
-        inspecting.history,
-        inspecting.show,
-        inspecting.status,
-        waiting.wait,
-        inspecting.plan,
-        comparing.check,
-        comparing.diff,
-        recording.verify,
-        changing.stamp,
-        changing.upgrade,
-        changing.downgrade,
-        repairing.repair,
-        drafting.revision,
-        drafting.merge,
-        upkeep.adopt,
-        upkeep.doctor,
-    )
+FILES: t.Mapping[str, str] = {
+    "mkdir": "changing",
+    "current": "inspecting",
+    "heads": "inspecting",
+    "branches": "inspecting",
+    "log": "inspecting",
+    "history": "inspecting",
+    "show": "inspecting",
+    "status": "inspecting",
+    "wait": "waiting",
+    "plan": "inspecting",
+    "check": "comparing",
+    "diff": "comparing",
+    "verify": "recording",
+    "stamp": "changing",
+    "upgrade": "changing",
+    "downgrade": "changing",
+    "repair": "repairing",
+    "revision": "drafting",
+    "merge": "drafting",
+    "snapshot": "snapshots",
+    "adopt": "upkeep",
+    "doctor": "upkeep",
 }
+"""Command -> the file beside this one that has it, under the same name."""
+
+
+def load(name: str) -> click.Command:
+    """Load a command.
+
+    :raises KeyError: There is none of that name.
+    """
+    file = importlib.import_module(f".{FILES[name]}", __package__)
+    return t.cast("click.Command", getattr(file, name))

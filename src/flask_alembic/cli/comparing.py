@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ..results import Draft
 from ..results import Report
 from . import options
 from .deciding import DECISIONS
@@ -16,6 +15,7 @@ from .render_drafts import show_draft
 
 if t.TYPE_CHECKING:
     from ..extension import Alembic
+    from ..results import Draft
 
 Databases: t.TypeAlias = tuple[str, ...]
 

@@ -6,9 +6,11 @@ import typing as t
 
 import click
 
-from ..results import Question
 from . import options
 from .asking import can_ask
+
+if t.TYPE_CHECKING:
+    from ..results import Question
 
 DECISIONS = (
     options.many(
@@ -34,6 +36,13 @@ DECISIONS = (
     ),
 )
 """Options of the commands that compare and write."""
+
+prove = click.Option(
+    ["--prove/--no-prove"],
+    default=None,
+    help="Upgrade, downgrade and upgrade it on scratch databases.  "
+    "[default: ALEMBIC_PROVE]",
+)
 
 
 def decisions(

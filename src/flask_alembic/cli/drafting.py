@@ -8,6 +8,7 @@ import click
 
 from ..results import Report
 from ..results import Revision
+from . import deciding
 from . import options
 from .comparing import verdict
 from .deciding import DECISIONS
@@ -49,12 +50,7 @@ if t.TYPE_CHECKING:
     options.rev_id,
     *DECISIONS,
     options.all_tables,
-    click.Option(
-        ["--prove/--no-prove"],
-        default=None,
-        help="Upgrade, downgrade and upgrade it on scratch databases.  "
-        "[default: ALEMBIC_PROVE]",
-    ),
+    deciding.prove,
     options.as_json,
 )
 def revision(
@@ -73,7 +69,7 @@ def revision(
     **decided: t.Any,
 ) -> Answer:
     """Write a revision from the differences between models and databases."""
-    draft = extension.draft(
+    draft = extension.revise(
         message,
         empty,
         branch,

@@ -10,14 +10,15 @@ import json
 import re
 import typing as t
 
-from ..results import Adoption
-from ..results import DatabaseResult
-from ..results import Finding
-from ..results import LogEntry
-from ..results import Operation
-from ..results import Report
-from ..results import Status
-from ..results import Step
+if t.TYPE_CHECKING:
+    from ..results import Adoption
+    from ..results import DatabaseResult
+    from ..results import Finding
+    from ..results import LogEntry
+    from ..results import Operation
+    from ..results import Report
+    from ..results import Status
+    from ..results import Step
 
 T = t.TypeVar("T")
 

@@ -9,10 +9,8 @@ import typing as t
 import click
 
 from ..errors import MigrationError
-from ..results import LogEntry
 from ..results import readiness
 from ..results import Report
-from ..results import Status
 from . import options
 from .downgrades import downgrade_target
 from .invocation import Answer
@@ -29,6 +27,8 @@ from .render import show_statuses
 
 if t.TYPE_CHECKING:
     from ..extension import Alembic
+    from ..results import LogEntry
+    from ..results import Status
 
 Databases: t.TypeAlias = tuple[str, ...]
 
@@ -122,7 +122,7 @@ def listing(name: str, entries: tuple[LogEntry, ...], verbose: bool) -> Answer:
 @command("branches", options.verbose, options.as_json)
 def branches(extension: Alembic, verbose: bool) -> Answer:
     """Show the revisions that more than one revision follows."""
-    found = described(extension, [s.revision for s in extension.branches()])
+    found = [entry for entry in extension.walk() if len(entry.children) > 1]
     children = described(extension, [c for entry in found for c in entry.children])
     by_id = {child.revision.id: child for child in children}
     pairs = [(entry, [by_id[c] for c in entry.children]) for entry in found]
@@ -166,8 +166,7 @@ def logged(
         return recorded(extension, name, databases)
     if databases:
         raise click.UsageError("'--database' needs '--applied'.")
-    ids = [script.revision for script in extension.log(start, end)]
-    return listing(name, described(extension, ids), verbose)
+    return listing(name, extension.walk(start, end), verbose)
 
 
 @command("log", *LOG_OPTIONS)
@@ -228,6 +227,7 @@ def status(
         default=True,
         help="Show the SQL of each step; the default.",
     ),
+    options.replay,
     options.flag("--check", "Exit with code 3 if there is anything to do."),
     options.databases,
     options.as_json,
@@ -238,6 +238,7 @@ def plan(
     target: str | None,
     direction: t.Literal["upgrade", "downgrade"],
     statements: bool,
+    replay: bool,
     check: bool,
     databases: Databases,
 ) -> Answer:
@@ -256,6 +257,7 @@ def plan(
             databases=databases or None,
             direction=direction,
             statements=statements,
+            replay=replay,
         )
     code = 3 if check and any(plan.steps for plan in plans) else 0
     report = Report("plan", not code, code, plans=plans)

@@ -51,6 +51,8 @@ output = click.Option(
 
 dry_run = flag("--dry-run", "Run everything and roll it back; report what it did.")
 
+replay = flag("--replay", "Run every revision; use no snapshot.")
+
 yes = flag("--yes", "Drop tables and columns without asking on a terminal.", "-y")
 
 all_tables = flag(

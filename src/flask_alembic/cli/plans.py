@@ -5,15 +5,7 @@ from __future__ import annotations
 import sys
 import typing as t
 
-from ..results import DatabaseResult
-from ..results import Drop
-from ..results import Plan
-from ..results import Report
-from ..results import ROWS_COUNTED
-from ..results import Statement
-from ..results import Step
-from ..results import StepResult
-from ..results import TableLock
+from .. import results
 from .formats import applied
 from .formats import count
 from .formats import first_line
@@ -29,6 +21,15 @@ from .render import terminal
 
 if t.TYPE_CHECKING:
     from rich.console import Console
+
+    from ..results import DatabaseResult
+    from ..results import Drop
+    from ..results import Plan
+    from ..results import Report
+    from ..results import Statement
+    from ..results import Step
+    from ..results import StepResult
+    from ..results import TableLock
 
 OUTSIDE = "-- outside of the transaction"
 
@@ -99,8 +100,8 @@ def drop_words(drop: Drop) -> str:
 
 def rows_words(rows: int) -> str:
     """How many rows."""
-    if rows > ROWS_COUNTED:
-        return f"more than {ROWS_COUNTED} rows"
+    if rows > results.ROWS_COUNTED:
+        return f"more than {results.ROWS_COUNTED} rows"
     return count(rows, "row") if rows else "no rows"
 
 

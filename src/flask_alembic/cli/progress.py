@@ -8,8 +8,6 @@ import sys
 import time
 import typing as t
 
-from ..results import Event
-from ..results import StepState
 from .formats import step_line
 from .render import live_display
 from .render import print_line
@@ -19,6 +17,8 @@ if t.TYPE_CHECKING:
     from rich.console import Console
 
     from ..extension import Alembic
+    from ..results import Event
+    from ..results import StepState
 
 STATE_STYLES: t.Mapping[str, str] = {
     "done": "green",

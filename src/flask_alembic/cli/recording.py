@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ..results import RecordedStep
 from ..results import Report
 from . import options
 from .formats import by_database
@@ -16,6 +15,7 @@ from .render import show_lines
 
 if t.TYPE_CHECKING:
     from ..extension import Alembic
+    from ..results import RecordedStep
 
 Databases: t.TypeAlias = tuple[str, ...]
 

@@ -7,8 +7,6 @@ import typing as t
 
 import click
 
-from ..results import Draft
-from ..results import Operation
 from .formats import by_database
 from .formats import finding_lines
 from .formats import operation_line
@@ -20,6 +18,9 @@ from .render import terminal
 
 if t.TYPE_CHECKING:
     from rich.console import Console
+
+    from ..results import Draft
+    from ..results import Operation
 
 STYLES: t.Mapping[str, str] = {
     "add": "green",

@@ -6,8 +6,6 @@ import typing as t
 
 import click
 
-from ..results import Report
-from ..results import Unfinished
 from . import options
 from .asking import can_ask
 from .formats import first_line
@@ -19,6 +17,8 @@ from .render import show_outcomes
 
 if t.TYPE_CHECKING:
     from ..extension import Alembic
+    from ..results import Report
+    from ..results import Unfinished
 
 Action: t.TypeAlias = t.Literal["finish", "done", "undo"]
 

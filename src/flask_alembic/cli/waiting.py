@@ -6,7 +6,6 @@ import typing as t
 
 import click
 
-from ..results import Event
 from ..results import Report
 from . import options
 from .formats import status_line
@@ -16,6 +15,7 @@ from .render import show_statuses
 
 if t.TYPE_CHECKING:
     from ..extension import Alembic
+    from ..results import Event
 
 
 @command(

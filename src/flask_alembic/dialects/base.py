@@ -12,8 +12,11 @@ from ..results import TableLock
 from .bulk import BulkReflection
 from .columns import Agreement
 from .columns import Pair
+from .dependents import ColumnName
+from .dependents import Dependent
 from .enums import EnumTypes
 from .expressions import Expressions
+from .keys import Keys
 from .locks import SessionLock
 from .renamed import RenameStatements
 from .repeats import Repeats
@@ -167,6 +170,9 @@ class DialectSupport:
     expressions_class: type[Expressions] = Expressions
     """How it writes checks, computed columns and indexes."""
 
+    keys_class: type[Keys] = Keys
+    """How it changes primary keys."""
+
     indexes_foreign_keys: bool = False
     """Whether a foreign key makes an index of its name, which stays without it."""
 
@@ -200,6 +206,19 @@ class DialectSupport:
         """SQL that sets again what would end with the open transaction."""
         return []
 
+    def notices_rows(
+        self, connection: sa.Connection, table: str, schema: str | None
+    ) -> bool:
+        """Whether something in the database looks on while rows or tables change.
+
+        Such as a trigger: then each row of the version table is written as it changes.
+
+        :param connection: In a transaction.
+        :param table: Name of the version table, which may not exist.
+        :param schema: Schema of the version table.
+        """
+        return True
+
     def blocks_migration(self, connection: sa.Connection) -> bool:
         """Whether this open transaction of the application keeps a migration waiting.
 
@@ -228,6 +247,12 @@ class DialectSupport:
         :return: None where the database knows both by itself.
         """
         return None
+
+    def dependents(
+        self, connection: sa.Connection, columns: t.Sequence[ColumnName]
+    ) -> t.Sequence[Dependent]:
+        """Find what doesn't allow that columns are dropped or get another type."""
+        return ()
 
     def journal(
         self, connection: sa.Connection, *, table: str, schema: str | None

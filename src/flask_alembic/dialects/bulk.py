@@ -8,6 +8,7 @@ Private names of SQLAlchemy that the three databases lean on, and what for:
 
 ================================================= =====================================
 ``SQLiteDialect._get_table_pragma/_get_table_sql``  the rows of pragmas, CREATE TABLE
+``SQLiteDialect._resolve_type_affinity``            a type for the text of one
 ``MySQLDialect._show_create_table``                 what SHOW CREATE TABLE says
 ``PGDialect._pg_class_filter_scope_schema``         which tables a catalog query is about
 ================================================= =====================================
@@ -45,6 +46,10 @@ class BulkReflection:
         inspector = sa.inspect(self.connection)
         inspector.dialect = self.dialect
         return inspector
+
+    def is_whole(self, table: TableKey) -> bool:
+        """Whether what an inspector tells of a table is all that there is to compare."""
+        return False
 
     def serial_owner(self, sequence: str) -> tuple[str, str] | None:
         """Which sequence this is, and the column that owns it, if that was read.

@@ -28,12 +28,17 @@ class Check:
     :param sql: The condition.
     :param columns: Those that it mentions.
     :param inline: It belongs to a column's definition, and can't be dropped by itself.
+    :param taken: SQL that takes it away from the definition; none where it is part of
+        the column's type.
+    :param put: SQL that puts it back.
     """
 
     name: str | None
     sql: str
     columns: tuple[str, ...] = ()
     inline: bool = False
+    taken: str = ""
+    put: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,6 +111,8 @@ class Expressions:
 
     known: t.ClassVar[bool] = False
     no_cycle: t.ClassVar[str] = "NO CYCLE"
+    holds_types: t.ClassVar[bool] = False
+    """Whether no column gets another type while a computed one uses it."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection

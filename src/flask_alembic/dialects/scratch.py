@@ -57,6 +57,9 @@ class Scratch:
     :param name: What to call it.
     """
 
+    typed_values: bool = True
+    """Whether a column's type says how its values are stored."""
+
     def __init__(self, engine: sa.Engine, name: str) -> None:
         self.engine = engine
         self.name = name
@@ -101,6 +104,31 @@ class Scratch:
 
     def objects(self, connection: sa.Connection) -> list[Piece]:
         """What belongs to no table, or isn't reflected with it."""
+        return []
+
+    def definitions(self, connection: sa.Connection) -> list[Piece]:
+        """All that a database consists of, written so that texts can be compared.
+
+        What reflection finds need not be in it.
+        """
+        return self.objects(connection)
+
+    def normal(self, text: str) -> str:
+        """Write a definition so that nothing differs that means nothing.
+
+        A database may write what it was told in other words the second time.
+        """
+        return text
+
+    def table_options(self, connection: sa.Connection, table: str) -> dict[str, t.Any]:
+        """What SQLAlchemy's Table needs besides what reflection finds."""
+        return {}
+
+    def adjust(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Take away from a reflected table what the database adds by itself."""
+
+    def counters(self, connection: sa.Connection) -> list[str]:
+        """SQL that sets the counters again that explicit values leave behind."""
         return []
 
     def others(self, connection: sa.Connection) -> list[str]:

@@ -9,13 +9,15 @@ Private names of Alembic that this project leans on, and what for:
 ``MigrationContext._migrations_fn``         what plans the steps
 ``MigrationContext._in_external_trans…``    set for a caller's connection
 ``MigrationContext._transaction``           what ``autocommit_block`` commits
-``MigrationContext._ensure_version_table``  made when there is a first step
+``MigrationContext._has_version_table``     made when there is a first step
 ``MigrationContext._version``               the version table
 ``HeadMaintainer._insert_version`` etc.     ids are bound, not pasted
 ``ScriptDirectory._upgrade_revs`` etc.      from revisions to steps
 ``ScriptDirectory._generate_template``      the template of a new revision
 ``RevisionStep._unmerge_to_revisions``      which rows a downgrade leaves, in linear time
 ``DefaultImpl._exec``                       offline SQL as it was written
+``PriorityDispatcher._registry``            who compares tables beside Alembic and us
+``MigrationContext._user_compare_type`` …   whether an application compares columns
 =========================================== ===========================================
 
 ``revisions.py`` and ``batch.py`` list their own.
@@ -44,6 +46,7 @@ from alembic.util.langhelpers import ModuleClsProxy
 from ..errors import MigrationError
 from ..errors import TargetError
 from ..settings import Settings
+from .snapshots.step import SnapshotStep
 
 # -- alembic.op and alembic.context, one for each thread and task --------------------
 
@@ -203,6 +206,14 @@ def make_config(settings: Settings, databases: t.Sequence[str]) -> Config:
 
 class Heads(HeadMaintainer):
     """Keeps the version table; ids are sent as values, whatever characters they hold."""
+
+    def update_to_step(self, step: t.Any) -> None:
+        """Write what a step has changed."""
+        if not isinstance(step, SnapshotStep):
+            super().update_to_step(step)
+            return
+        for id_ in step.to_revisions:
+            self._insert_version(id_)
 
     def _insert_version(self, version: str) -> None:
         self.heads.add(version)

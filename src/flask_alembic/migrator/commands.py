@@ -10,26 +10,28 @@ from flask import current_app
 
 from .. import settings as settings_room
 from ..errors import DraftError
+from ..errors import SetupError
 from ..errors import TargetError
-from ..results import Draft
-from ..results import Report
 from . import databases
 from . import folder
-from .deploys.retries import repeating
-from .environments import Names
-from .live import Live
 from .readings import one
 from .readings import Readings
 from .runs import collecting
 from .runs import current_run
 from .runs import Run
-from .targets import Target
 from .targets import texts
 
 if t.TYPE_CHECKING:
     from alembic.script import Script
 
-    from .drafts.refining import Choices
+    from ..requests import DraftRequest
+    from ..results import Draft
+    from ..results import Report
+    from ..results import Snapshot
+    from .drafts.placing import Request
+    from .environments import Names
+    from .live import Live
+    from .targets import Target
 
 Command: t.TypeAlias = t.Literal["upgrade", "downgrade", "stamp"]
 Planner: t.TypeAlias = "t.Callable[[t.Any, t.Any], list[t.Any]]"
@@ -55,6 +57,8 @@ class Commands(Readings):
 
     def _through_owner(self, command: str, fn: Planner, **options: t.Any) -> Report:
         """Run by the extension's method, which the application may have overridden."""
+        from .deploys.retries import repeating
+
         run = Run(command, **options)
         with collecting(run):
             repeating(
@@ -73,9 +77,17 @@ class Commands(Readings):
         self._live.script = None
 
     def upgrade(
-        self, target: Target, names: Names, tag: str | None, dry: bool = False
+        self,
+        target: Target,
+        names: Names,
+        tag: str | None,
+        dry: bool = False,
+        replay: bool = False,
     ) -> Report:
-        """Upgrade; a database that is at its heads already costs one SELECT."""
+        """Upgrade; a database that is at its heads already costs one SELECT.
+
+        :param replay: Leave snapshots aside.
+        """
         if target == "heads" and not self._overridden and not self._live.scripted:
             report = self._at_head(names, dry)
             if report is not None:
@@ -83,7 +95,7 @@ class Commands(Readings):
         self._work()
         goal = one(self._goal(target))
         options = {"tag": tag, "destination_rev": goal}
-        plan = self._planner("upgrade", goal)
+        plan = self._planner("upgrade", goal, replay=replay)
         return self._through_owner(
             "upgrade", plan, names=names, dry=dry, options=options
         )
@@ -140,16 +152,33 @@ class Commands(Readings):
                 )
         return goal
 
-    def _planner(self, command: Command, goal: t.Any) -> Planner:
+    def _planner(
+        self, command: Command, goal: t.Any, *, replay: bool = False
+    ) -> Planner:
         """What finds the steps of a command, for whatever is applied."""
         from .steps import find_steps
 
+        if command == "upgrade":
+            history = self._live.history()
+            upgrade = self._upgrade(goal, history, replay=replay)
+            to_heads = goal == "heads" or (goal == "head" and len(history.heads) == 1)
+
+            def find(heads: t.Collection[str], context: t.Any) -> list[t.Any]:
+                # Alembic reads all revisions to find that there is nothing to do.
+                if to_heads and history.at_head(heads):
+                    return []
+                return upgrade.steps(
+                    heads,
+                    context.target,
+                    None if context.as_sql else context.connection,
+                    context.part.warn,
+                )
+
+            return find
         script = self._live.get_script()
-        method = {
-            "upgrade": script._upgrade_revs,
-            "downgrade": script._downgrade_revs,
-            "stamp": script._stamp_revs,
-        }[command]
+        method = (
+            script._downgrade_revs if command == "downgrade" else script._stamp_revs
+        )
         return lambda heads, context: find_steps(method, goal, heads)
 
     def repair(
@@ -188,17 +217,19 @@ class Commands(Readings):
         names: Names,
         tag: str | None,
         purge: bool = False,
+        replay: bool = False,
     ) -> dict[str, str]:
         """Write the SQL of a command, a script for each database.
 
         :param purge: Begin by emptying the version table, whatever it holds.
+        :param replay: Leave snapshots aside.
         :return: Nothing if an env.py has written it somewhere itself.
         """
         from . import offline
 
         self._work()
         start, end = offline.split_range(target, start_at_base=command != "downgrade")
-        plan = self._planner(command, self._offline_goal(command, end))
+        plan = self._planner(command, self._offline_goal(command, end), replay=replay)
         if self._live.scripted:
             if purge:
                 raise TargetError("A stamp can't purge in SQL that env.py writes.")
@@ -225,55 +256,55 @@ class Commands(Readings):
 
     # -- drafts ------------------------------------------------------------------------
 
-    def draft(
-        self,
-        message: str | None,
-        empty: bool,
-        branch: str,
-        parent: Target,
-        splice: bool,
-        depend: Target | None,
-        label: str | t.Sequence[str] | None,
-        path: str | os.PathLike[str] | None,
-        rev_id: str | None,
-        choices: Choices,
-        prove: bool | None = None,
-    ) -> Draft:
-        """Write a revision, if there is anything to write, and say what was found.
+    def draft(self, wanted: DraftRequest) -> Draft:
+        """Write a revision, if there is anything to write, and say what was found."""
+        from .drafts import own_revision
 
-        :param prove: Try it on scratch databases; None leaves that to the settings.
-        """
+        return own_revision.collect(self._draft(own_revision.completed(wanted)))
+
+    def _draft(self, wanted: DraftRequest) -> Draft:
         from .drafts import draft
+        from .drafts.refining import Choices
 
         self._work()
-        parents, labels, place = draft.place(
-            self._live,
-            branch=branch,
-            parents=self._named(parent or "head"),
-            labels=texts(label),
-            path=settings_room.locate(path, self._base) if path else None,
-        )
-        request = draft.Request(
-            id=self._new_id(rev_id),
-            message=message,
-            parents=parents,
-            depends=tuple(self._named(depend)) if depend else (),
-            labels=labels,
-            path=place,
-            splice=splice,
-        )
-        if empty and not self._live.settings.flag("revision_environment"):
+        request = self._placed(wanted)
+        if wanted.empty and not self._live.settings.flag("revision_environment"):
             return draft.empty(self._live, request)
-        draft_ = draft.Autogenerated(self._live, request, choices, empty=empty)
+        choices = Choices(
+            wanted.renames, wanted.defaults or {}, wanted.ask, wanted.all_tables
+        )
+        draft_ = draft.Autogenerated(self._live, request, choices, empty=wanted.empty)
         self._through_owner(
             "revision", draft_.compare, writes=False, options=draft_.options
         )
         drafted = draft_.write()
-        if not (self._live.settings.prove if prove is None else prove):
+        if not (self._live.settings.prove if wanted.prove is None else wanted.prove):
             return drafted
         from .drafts.proofs.prove import proved
 
-        return proved(self._live, drafted, None if empty else choices)
+        return proved(self._live, drafted, None if wanted.empty else choices)
+
+    def _placed(self, wanted: DraftRequest) -> Request:
+        """Decide on the id, the parents, the labels and the folder."""
+        from .drafts import placing
+
+        path, depend = wanted.path, wanted.depend
+        parents, labels, place = placing.place(
+            self._live,
+            branch=wanted.branch,
+            parents=self._named(wanted.parent or "head"),
+            labels=texts(wanted.label),
+            path=settings_room.locate(path, self._base) if path else None,
+        )
+        return placing.Request(
+            id=self._new_id(wanted.rev_id),
+            message=wanted.message,
+            parents=parents,
+            depends=tuple(self._named(depend)) if depend else (),
+            labels=labels,
+            path=place,
+            splice=wanted.splice,
+        )
 
     def written(self, draft: Draft) -> list[Script]:
         """Find the scripts of what was written."""
@@ -296,6 +327,7 @@ class Commands(Readings):
     ) -> Script:
         """Join revisions; a single one is returned as it is."""
         from .drafts import draft
+        from .drafts import placing
 
         self._work()
         scripts = self._scripts(self._named(revisions))
@@ -306,13 +338,34 @@ class Commands(Readings):
             return self._scripts(found)[0]
         return draft.merge(
             self._live,
-            draft.Request(
+            placing.Request(
                 id=self._new_id(rev_id),
                 message=f"merge {', '.join(found)}" if message is None else message,
                 parents=tuple(found),
                 labels=texts(label),
             ),
         )
+
+    # -- snapshots ---------------------------------------------------------------------
+
+    def snapshot(self, check: bool, names: Names) -> tuple[Snapshot, ...]:
+        """Make snapshots, or tell how good they are.
+
+        :raises SetupError: An env.py is the environment.
+        """
+        from .snapshots import making
+        from .snapshots import states
+
+        if self._live.scripted:
+            raise SetupError(
+                "There are no snapshots where an env.py decides which databases are met.",
+                fix="'flask db adopt' lets Flask configure the folder.",
+            )
+        self._work()
+        history = self._history()
+        if check:
+            return tuple(states.look(self._live, history, names))
+        return tuple(making.make(self._live, history, names))
 
     # -- folder ------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from . import databases
 from .context import StepContext
 from .databases import Target
 from .live import connect
-from .rebuilds.batch import use_keeping_impl
+from .rebuilds.operations import use_keeping_impl
 
 if t.TYPE_CHECKING:
     from .live import Live

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import logging
-import time
 import typing as t
 
 import sqlalchemy as sa
@@ -25,31 +23,31 @@ from ..errors import VersionTableError
 from ..results import Direction
 from ..results import Revision
 from ..results import Step
-from ..results import StepResult
-from ..results import StepState
 from ..settings import history_table
 from ..settings import Settings
 from ..settings import VERSION_TABLE
-from . import databases
 from . import folder
 from . import revisions
-from .bridge import Heads
 from .bridge import proxied
 from .bridge import resolving
 from .databases import Target
 from .deploys import limits
-from .deploys import retries
-from .deploys.dry import Trial
-from .deploys.dry import Untried
+from .deploys import locks
+from .deploys.watchers import Untried
 from .deploys.watchers import Watcher
 from .deploys.watchers import watchers_of
 from .drafts import companions
 from .history import History
-from .rebuilds.batch import KeepingOperations
+from .rebuilds.operations import KeepingOperations
+from .running import Running
 from .runs import DatabaseRun
-from .runs import first_line
 from .runs import Run
+from .snapshots.step import SnapshotStep
 from .targets import texts
+from .version_rows import VersionRows
+
+if t.TYPE_CHECKING:
+    from .deploys.dry import Trial
 
 # Applications read these lines under Alembic's own name.
 log = logging.getLogger("alembic.runtime.migration")
@@ -74,6 +72,8 @@ def describe_step(step: t.Any) -> Step:
     if isinstance(step, RevisionStep):
         direction: Direction = "upgrade" if step.is_upgrade else "downgrade"
         return Step(revision_data(step.revision), direction)
+    if isinstance(step, SnapshotStep):
+        return step.describe()
     ids = texts(step.to_revisions) or texts(step.from_revisions)
     return Step(revision_data(step.revision_map.get_revision(ids[0])), "stamp")
 
@@ -130,6 +130,10 @@ class StepContext(MigrationContext):
     """The revision that is being run, for people."""
     arguments: dict[str, t.Any]
     trial: Trial | None = None
+    has_table: bool | None = None
+    """Whether there is a version table; None before anybody has looked."""
+    rows: VersionRows | None = None
+    """What keeps the version table while steps run."""
 
     @classmethod
     def adopt(
@@ -173,6 +177,13 @@ class StepContext(MigrationContext):
         """The connection that this context runs on."""
         return t.cast("sa.Connection", self.connection)
 
+    @property
+    def bind(self) -> sa.Connection | None:
+        """The connection, for whoever asks for it: all that ran can be seen on it."""
+        if self.rows is not None:
+            self.rows.write()
+        return self.connection
+
     @contextlib.contextmanager
     def autocommit_block(self) -> t.Iterator[None]:
         """Run the block outside of any transaction; what came before is committed.
@@ -187,6 +198,8 @@ class StepContext(MigrationContext):
             raise self.trial.untried("it uses autocommit_block()")
         if self._in_external_transaction:
             raise self._not_ours("autocommit_block() can't be used here")
+        if self.rows is not None:
+            self.rows.write()
         self.part.keep(self.applied)
         self.part.touched = self.split = True
         if self.running:
@@ -227,7 +240,7 @@ class StepContext(MigrationContext):
         self.part, self.run, self.purge = part, run, run.purge
         heads, self.known = self.known, None
         if heads is None:
-            heads = self.get_current_heads()
+            heads = self._read_heads()
         part.keep(heads)
         if run.purge:
             part.purged, heads = bool(heads), ()
@@ -240,6 +253,16 @@ class StepContext(MigrationContext):
             self.planned = tuple(fn(heads, self))
         part.steps = tuple(describe_step(step) for step in self.planned)
 
+    def _read_heads(self) -> tuple[str, ...]:
+        """The rows of the version table, none if there is no table."""
+        if self.as_sql:
+            return self.get_current_heads()
+        if self.has_table is None:
+            self.has_table = self._has_version_table()
+        if not self.has_table:
+            return ()
+        return tuple(self.live.scalars(sa.select(self._version.c.version_num)))
+
     def load(self) -> None:
         """Load all modules of the plan, so that none fails after another ran.
 
@@ -249,10 +272,13 @@ class StepContext(MigrationContext):
             s.revision for s in self.planned or () if isinstance(s, RevisionStep)
         ]
         revisions.load(scripts)
-        self._fit_version_table([script.revision for script in scripts])
+        built = [s.ids for s in self.planned or () if isinstance(s, SnapshotStep)]
+        self._fit_version_table(
+            [*(script.revision for script in scripts), *frozenset().union(*built)]
+        )
         for script in scripts:
             limits.of_revision(script)
-            outside = not getattr(script.module, "transactional", True)
+            outside = not vars(script.module).get("transactional", True)
             if outside and self._in_external_transaction:
                 raise self._not_ours(
                     f"Revision {script.revision} asks to run outside of a transaction"
@@ -269,7 +295,7 @@ class StepContext(MigrationContext):
         longest = max(ids, key=len, default="")
         if len(longest) <= folder.MAX_ID or self.as_sql:
             return
-        if not self._has_version_table():
+        if self.has_table is False:
             self._version.c.version_num.type = sa.String(len(longest))
             return
         columns = sa.inspect(self.live).get_columns(
@@ -293,55 +319,53 @@ class StepContext(MigrationContext):
             self.plan(t.cast(t.Any, self._migrations_fn), self.part, self.run)
             self.load()
         with operating(self):
-            self._run_steps(self.arguments)
+            self._run_steps()
 
-    def _run_steps(self, kwargs: dict[str, t.Any]) -> None:
+    def _run_steps(self) -> None:
         self.impl.start_migrations()
-        planned = t.cast("tuple[t.Any, ...]", self.planned)
-        part, steps = self.part, zip(planned, self.part.steps, strict=True)
-        maintainer = Heads(self, self.applied)
-        self.applied = maintainer.heads
-        part.emit("run_started")
-        if self.purge and not planned:
+        rows = self.rows = VersionRows(self, self.applied)
+        self.applied = rows.heads
+        self.part.emit("run_started")
+        if self.purge and not self.planned:
             # There is no step to commit it with.
             with self.begin_transaction(_per_migration=True):
                 self.prepare_version_table()
         else:
             self.prepare_version_table()
-        with contextlib.suppress(Untried):
-            for number, (step, described) in enumerate(steps, 1):
-                part.emit("step_started", number, step=described)
-                result = self._run_step(step, described, maintainer, kwargs)
-                part.emit("step_finished", number, step=described, result=result)
+        with contextlib.suppress(Untried), self._keeping(rows):
+            Running(self, self.arguments, rows).run()
         if not self._in_external_transaction and self.planned:
             # What fails at COMMIT fails now, when nothing else has been committed.
             self.setup.check_deferred()
         for watcher in self.watchers:
             watcher.finished()
 
-    def _run_step(
-        self, step: t.Any, described: Step, maintainer: Heads, kwargs: dict[str, t.Any]
-    ) -> StepResult:
-        self.split = False
-        with self.begin_transaction(_per_migration=True):
-            result = self._take(step, described, maintainer, kwargs)
-            if self.split and self._transaction is not None:
-                # What ran outside of a transaction stays: so must its version row.
-                self._transaction.commit()
-                self._transaction = self.live.begin()
-        if self._in_external_transaction and self.setup.has_committed():
-            # The caller's work is committed with it: its version row must be, too.
-            self.dialect.do_commit(self.live.connection)
-            self.part.keep(maintainer.heads)
-        if self.split or self._commits_each:
-            self.part.keep(maintainer.heads)
-        self.split = False
-        return result
+    @contextlib.contextmanager
+    def _keeping(self, rows: VersionRows) -> t.Iterator[None]:
+        """Write rows as late as nobody can miss them."""
+        lasting = self.commits_each or not self.impl.transactional_ddl
+        if (
+            lasting
+            or self.as_sql
+            # A dry run tells what each step executes, and this would be among it.
+            or self.trial is not None
+            or len(self.planned or ()) < 2
+            or self.target.dialect.notices_rows(
+                self.live, self.version_table, locks.schema_of(self)
+            )
+        ):
+            yield
+            return
+        with rows.late():
+            yield
 
     def prepare_version_table(self) -> None:
         """Make the version table, if there is something to write into it."""
-        if self.purge or (self.planned and not self.applied):
-            self._ensure_version_table(purge=self.purge)
+        if self.has_table is False and (self.purge or self.planned):
+            self.impl._exec(sa.schema.CreateTable(self._version))
+            self.has_table = True
+        elif self.purge:
+            self.live.execute(self._version.delete())
 
     def announce(self, step: t.Any) -> None:
         """Say that a step begins."""
@@ -353,118 +377,11 @@ class StepContext(MigrationContext):
         return bool(self.impl.transactional_ddl) and not self.split
 
     @property
-    def _commits_each(self) -> bool:
+    def commits_each(self) -> bool:
+        """Whether each step is committed by itself."""
         own = not self._in_external_transaction
         each = self._transaction_per_migration or not self.impl.transactional_ddl
         return bool(own and each)
-
-    def _take(
-        self, step: t.Any, described: Step, maintainer: Heads, kwargs: dict[str, t.Any]
-    ) -> StepResult:
-        self.announce(step)
-        self.running = f"revision {described.revision.id}"
-        started = time.monotonic()
-        try:
-            with contextlib.ExitStack() as stack:
-                for watcher in self.watchers:
-                    stack.enter_context(watcher.step(step, described))
-                if isinstance(step, RevisionStep):
-                    own = limits.of_revision(step.revision)
-                    stack.enter_context(self.timeouts.step(own))
-                ran = self._call(step, kwargs)
-            maintainer.update_to_step(step)
-            for callback in self.on_version_apply_callbacks:
-                callback(
-                    ctx=self,
-                    step=step.info,
-                    heads=set(maintainer.heads),
-                    run_args=kwargs,
-                )
-            if self._commits_each:
-                self.setup.check_deferred()
-            seconds = time.monotonic() - started
-            state: StepState = "done" if ran else "skipped"
-            result = self._completed(StepResult(described, state, seconds))
-            for watcher in self.watchers:
-                watcher.applied(step, result)
-        except Untried:
-            raise
-        except BaseException as e:
-            self._fail_step(e, described, time.monotonic() - started)
-            raise
-        self.part.results.append(result)
-        return result
-
-    def _completed(self, result: StepResult) -> StepResult:
-        for watcher in self.watchers:
-            result = watcher.completed(result)
-        return result
-
-    def _fail_step(self, error: BaseException, step: Step, seconds: float) -> None:
-        # What is in the way may have gone when everybody has been told.
-        retries.meet(self, error, self.running, again=self.can_begin_again)
-        failed = StepResult(step, "failed", seconds, first_line(error))
-        result = self._completed(failed)
-        self.part.results.append(result)
-        number = len(self.part.results)
-        self.part.emit("step_finished", number, step=step, result=result)
-        if isinstance(error, SystemExit):
-            refusal = MigrationError(
-                f"Revision {step.revision.id} ended the process with"
-                f" sys.exit({error.code!r}) instead of finishing."
-            )
-            self._annotate(refusal, step)
-            raise refusal from error
-        self._annotate(error, step)
-
-    def _annotate(self, error: BaseException, step: Step) -> None:
-        database = self.target.describe()
-        where = f"revision {step.revision.id} ({step.revision.path})"
-        error.add_note(f"in {where}, database {database.name!r} ({database.url})")
-        if self.target.dialect.ddl_commits:
-            self.part.touched = True
-            error.add_note(
-                f"{database.dialect} commits each DDL statement: what {step.revision.id}"
-                f" did before it failed stays, and so do the revisions before it."
-                + ("" if self.setup.callers else " The next run goes on after it.")
-            )
-
-    def _call(self, step: t.Any, kwargs: dict[str, t.Any]) -> bool:
-        """Call the revision's function; False if it has nothing for this database."""
-        fn = step.migration_fn
-        if not isinstance(step, RevisionStep):
-            fn(**kwargs)
-            return True
-        accepted = _accepted(fn)
-        if "engine_name" in kwargs and "engine_name" not in accepted:
-            if not (self.fallback or kwargs["engine_name"] == ""):
-                return False
-            kwargs = {k: v for k, v in kwargs.items() if k != "engine_name"}
-        elif "engine_name" not in kwargs and accepted.get("engine_name") is True:
-            name = "" if self.scripted and self.fallback else self.target.name
-            kwargs = {**kwargs, "engine_name": name}
-        if kwargs.get("engine_name") == databases.DEFAULT:
-            kwargs = {**kwargs, "engine_name": _default_name(step)}
-        if getattr(step.revision.module, "transactional", True):
-            return self._dispatch(fn, step, kwargs)
-        with self.autocommit_block():
-            return self._dispatch(fn, step, kwargs)
-
-    def _dispatch(self, fn: t.Any, step: t.Any, kwargs: dict[str, t.Any]) -> bool:
-        try:
-            fn(**kwargs)
-        except KeyError as e:
-            direction = "upgrade" if step.is_upgrade else "downgrade"
-            missing = f"{direction}_{kwargs.get('engine_name')}"
-            # Raised by the revision's own look-up of the database's function, not by
-            # something that its function did.
-            frame = e.__traceback__ and e.__traceback__.tb_next
-            code = getattr(fn, "__code__", None)
-            own = frame and frame.tb_next is None and frame.tb_frame.f_code is code
-            if own and e.args == (missing,):
-                return False
-            raise
-        return True
 
 
 def _without_own_tables(
@@ -487,6 +404,8 @@ def _without_own_tables(
             return False
         return bool(chosen(name, kind, parents))
 
+    # Who compares thousands of columns needn't ask for each of them.
+    t.cast(t.Any, include_name).only_tables = not opts.get("include_name")
     return include_name
 
 
@@ -495,24 +414,6 @@ def _tables(opts: t.Mapping[str, t.Any]) -> t.Iterator[sa.Table]:
     given = opts.get("target_metadata") or ()
     for metadata in given if isinstance(given, t.Iterable) else (given,):
         yield from metadata.tables.values()
-
-
-def _default_name(step: RevisionStep) -> str:
-    """How a revision calls the default database: Flask-Migrate's have no name for it."""
-    module, direction = (
-        step.revision.module,
-        "upgrade" if step.is_upgrade else "downgrade",
-    )
-    named = hasattr(module, f"{direction}_{databases.DEFAULT}")
-    return "" if hasattr(module, f"{direction}_") and not named else databases.DEFAULT
-
-
-def _accepted(fn: t.Any) -> dict[str, bool]:
-    """Name -> whether it must be given, of a function's parameters."""
-    parameters = inspect.signature(fn).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return {"engine_name": False}
-    return {p.name: p.default is p.empty for p in parameters}
 
 
 @contextlib.contextmanager

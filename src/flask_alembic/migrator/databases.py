@@ -14,16 +14,17 @@ import sqlalchemy as sa
 from flask import current_app
 from sqlalchemy.pool import NullPool
 
-from .. import dialects
 from ..errors import SessionError
 from ..errors import SetupError
 from ..results import Database
-from ..settings import Settings
 
 if t.TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.orm import scoped_session
     from sqlalchemy.orm import Session
+
+    from .. import dialects
+    from ..settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,9 @@ class Target:
     @property
     def dialect(self) -> dialects.DialectSupport:
         """What is special about this database system."""
+        # Imported late: a look at the version table needs none of it.
+        from .. import dialects
+
         return dialects.support(self.engine.dialect)
 
     def describe(self) -> Database:
@@ -305,6 +309,8 @@ def own_async_engine(engine: sa.Engine) -> sa.Engine:
 
     :param engine: The synchronous engine below an AsyncEngine.
     """
+    from .. import dialects
+
     if dialects.support(engine.dialect).lives_in_connection(engine):
         return engine
     return engine_like(engine)

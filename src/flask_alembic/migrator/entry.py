@@ -7,12 +7,10 @@ import contextlib
 import contextvars
 import threading
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
-from .. import dialects
 from ..errors import MigrationError
 from ..errors import SetupError
 from . import databases
@@ -94,7 +92,11 @@ def in_loop(
 
     :param work: Gets engines of its own in place of ``engines``.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from sqlalchemy.util import greenlet_spawn
+
+    from .. import dialects
 
     async def main() -> R:
         own = {name: databases.own_async_engine(e) for name, e in engines.items()}

@@ -8,15 +8,16 @@ import typing as t
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import MigrationError
-from ..results import Database
-from ..results import RecordedStep
 from . import databases
 from . import heads as heads_room
-from .databases import Target
-from .deploys import record
 from .live import leaving_no_transaction
-from .live import Live
-from .runs import Run
+
+if t.TYPE_CHECKING:
+    from ..results import Database
+    from ..results import RecordedStep
+    from .databases import Target
+    from .live import Live
+    from .runs import Run
 
 Names: t.TypeAlias = "t.Collection[str] | None"
 Visitor: t.TypeAlias = "t.Callable[[tuple[str, ...], t.Any], object]"
@@ -100,6 +101,8 @@ class Managed:
 
     def records(self, names: Names) -> Records:
         """Read the tables beside the version tables, without Alembic."""
+        from .deploys import record
+
         settings = self._live.settings
         place = settings.version_table, settings.version_table_schema
         found: Records = {}

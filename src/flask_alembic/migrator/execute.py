@@ -12,7 +12,6 @@ from ..errors import MigrationError
 from . import databases
 from .context import MigrationFn
 from .context import StepContext
-from .deploys import dry
 from .deploys import limits
 from .deploys import locks
 from .deploys import retries
@@ -91,7 +90,7 @@ class _Part:
             yield
         except BaseException as e:
             self.results.error = first_line(e)
-            retries.meet(self.context, e, "", again=self.context.can_begin_again)
+            retries.meet(self.context, e)
             if not (getattr(e, "__notes__", None) or isinstance(e, MigrationError)):
                 database = self.results.database
                 ids = ", ".join(r.step.revision.id for r in self.results.results)
@@ -103,8 +102,11 @@ class _Part:
         """Open the run's transaction, where it is ours to open."""
         context, target = self.context, self.context.target
         if run.dry:
-            dry.refuse(context)
-        context.part, context.run, context.known = self.results, run, None
+            from .deploys.dry import refuse
+
+            refuse(context)
+        context.part, context.run = self.results, run
+        context.known = context.has_table = None
         # Those of an earlier run have nothing to say of this one.
         context.watchers = ()
         if not run.writes:
@@ -122,9 +124,13 @@ class _Part:
         self.in_use = False
         locks.take(context, run, stack)
         stack.enter_context(context.setup.run())
-        stack.enter_context(limits.limited(context))
+        if context.known is None:
+            # Otherwise the heads say already that nothing will run.
+            stack.enter_context(limits.limited(context))
         if run.dry:
-            stack.enter_context(dry.rolling_back(context))
+            from .deploys.dry import rolling_back
+
+            stack.enter_context(rolling_back(context))
         transaction = context.begin_transaction()
         for sql in settings:
             context.live.exec_driver_sql(sql)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import importlib.util
 import os
 import re
@@ -93,15 +94,25 @@ def _glance(text: str) -> dict[str, t.Any] | None:
         found["__doc__"] = _literal(opening[1]) if opening[1] else None
         while line := _ASSIGNMENT.match(text, position):
             before, name, value = line.groups()
-            if "import" in before and _mentions(_COMMENT.sub("", before)):
+            if "import" in before and _is_suspect(before):
                 return None
             found[name] = _literal(value)
             position = line.end()
+            if len(found) > len(_NAMES):
+                # With the docstring that is all; what comes again is met below.
+                break
     except (SyntaxError, ValueError):
         return None
     if "revision" not in found or "down_revision" not in found:
         return None
     return None if _mentions(text[position:]) else found
+
+
+# What stands between docstring and ids is the same in most files.
+@functools.lru_cache(maxsize=32)
+def _is_suspect(imports: str) -> bool:
+    """Whether imports may bind a name of the header."""
+    return _mentions(_COMMENT.sub("", imports))
 
 
 def _mentions(text: str) -> bool:
@@ -245,16 +256,19 @@ def read_entry(path: str) -> Entry:
 
 
 _CHUNK = 16384
+_READING = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 def _content(path: str) -> bytes:
     """Read a file; for thousands of small ones, a file object takes too long."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(path, _READING)
     try:
-        parts = [os.read(descriptor, _CHUNK)]
-        while len(parts[-1]) == _CHUNK:
-            parts.append(os.read(descriptor, _CHUNK))
-        return b"".join(parts)
+        part = os.read(descriptor, _CHUNK)
+        parts = [part]
+        while len(part) == _CHUNK:
+            part = os.read(descriptor, _CHUNK)
+            parts.append(part)
+        return b"".join(parts) if len(parts) > 1 else part
     finally:
         os.close(descriptor)
 

@@ -8,11 +8,12 @@ import typing as t
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from .. import dialects
-from ..results import Database
 from ..results import Status
-from ..settings import Settings
-from .history import History
+
+if t.TYPE_CHECKING:
+    from ..results import Database
+    from ..settings import Settings
+    from .history import History
 
 
 class UnreadableError(Exception):
@@ -70,6 +71,8 @@ def _read_again(connection: sa.Connection, rows: sa.Select[t.Any]) -> t.Sequence
 
 def _surviving(connection: sa.Connection) -> t.ContextManager[t.Any]:
     """Let the caller's transaction go on after an error in the block."""
+    from .. import dialects
+
     if dialects.support(connection.dialect).error_ends_transaction:
         return connection.begin_nested()
     return contextlib.nullcontext()

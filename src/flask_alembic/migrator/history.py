@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import typing as t
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ from types import MappingProxyType
 from ..errors import HistoryError
 from ..errors import TargetError
 from ..results import LogEntry
-from ..results import Revision
-from .headers import Entry
+
+if t.TYPE_CHECKING:
+    from ..results import Revision
+    from .headers import Entry
 
 
 class History:
@@ -75,6 +78,25 @@ class History:
         )
 
     @functools.cached_property
+    def newest_first(self) -> tuple[str, ...]:
+        """All ids in the order in which Alembic lists them; the files must be sound."""
+        # Late, as few commands list everything.
+        from .order import Frontier
+        from .order import without_inherited
+
+        revisions = [entry.revision for entry in self.entries.values()]
+        parents = {r.id: tuple(dict.fromkeys(r.parents)) for r in revisions}
+        needed = {
+            r.id: self._down[r.id][len(r.parents) :] for r in revisions if r.depends_on
+        }
+        kept = without_inherited(parents, needed)
+        down = parents | {
+            id_: tuple(dict.fromkeys((*parents[id_], *names)))
+            for id_, names in kept.items()
+        }
+        return tuple(Frontier(down).sort(self.effective_heads))
+
+    @functools.cached_property
     def _up(self) -> Mapping[str, list[str]]:
         """What comes directly after each revision."""
         up: dict[str, list[str]] = {id_: [] for id_ in self.entries}
@@ -102,7 +124,8 @@ class History:
     def _faulty_names(self) -> Iterator[tuple[str, str]]:
         taken: dict[str, Revision] = {i: e.revision for i, e in self.entries.items()}
         for revision in list(taken.values()):
-            if wrong := sorted(set(revision.id).intersection("@-+:")):
+            id_ = revision.id
+            if not id_.isalnum() and (wrong := sorted(set(id_) & set("@-+:"))):
                 yield (
                     f"The revision id {revision.id!r} in {revision.path} has characters"
                     f" that targets are written with: {' '.join(wrong)}",

@@ -15,13 +15,8 @@ from .. import settings as settings_room
 from ..errors import DatabaseError
 from ..errors import HistoryError
 from ..errors import SetupError
-from ..settings import Settings
 from . import databases
-from .databases import Metadata
-from .databases import Shared
 from .databases import Target
-from .history import History
-from .watch import HistoryCache
 
 if t.TYPE_CHECKING:
     from alembic.config import Config
@@ -29,7 +24,13 @@ if t.TYPE_CHECKING:
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 
+    from ..settings import Settings
     from .context import StepContext
+    from .databases import Metadata
+    from .databases import Shared
+    from .history import History
+    from .revisions import Lookup
+    from .state import AppState
 
 
 class Owner(t.Protocol):
@@ -45,24 +46,6 @@ class Owner(t.Protocol):
     def load_config(self) -> Config | None: ...
 
     def context_options(self) -> t.Mapping[str, t.Any]: ...
-
-
-class AppState:
-    """What is kept of one application between its contexts: the index of its files."""
-
-    def __init__(self) -> None:
-        self._caches: dict[tuple[t.Any, ...], HistoryCache] = {}
-
-    def history(self, settings: Settings, *, fresh: bool = False) -> History:
-        """The revision files, as they are now."""
-        recursive = settings.flag("recursive_version_locations")
-        sourceless = settings.flag("sourceless")
-        key = (settings.folders, recursive, sourceless)
-        if key not in self._caches:
-            self._caches[key] = HistoryCache(
-                settings.folders, recursive=recursive, sourceless=sourceless
-            )
-        return self._caches[key].get(fresh=fresh)
 
 
 class Live:
@@ -98,6 +81,20 @@ class Live:
         self.ops: dict[str, Operations] | None = None
         self.engines: dict[str, t.Any] | None = None
         self.metadatas: dict[str, Metadata] | None = None
+        self._in_call = False
+        self._settings: Settings | None = None
+
+    @contextlib.contextmanager
+    def call(self) -> t.Iterator[None]:
+        """Surround a call, and all that it calls: the configuration is read once."""
+        if self._in_call:
+            yield
+            return
+        self._in_call = True
+        try:
+            yield
+        finally:
+            self._in_call, self._settings = False, None
 
     def apart(self, engines: t.Mapping[str, sa.Engine]) -> Live:
         """Objects of their own for the same databases, on connections of their own.
@@ -114,7 +111,15 @@ class Live:
 
     @property
     def settings(self) -> Settings:
-        """The application's configuration, as it is now."""
+        """The application's configuration, as it is now; as it was when a call began."""
+        settings = self._settings
+        if settings is None:
+            settings = self._read_settings()
+            if self._in_call:
+                self._settings = settings
+        return settings
+
+    def _read_settings(self) -> Settings:
         if self.given_config is not None:
             from .configured import settings_of
 
@@ -237,6 +242,21 @@ class Live:
                 self.env.script = self.script
         return self.script
 
+    def lookup(self, history: History) -> Lookup:
+        """Alembic's view of the files to look at, which all contexts share.
+
+        What changes something takes :meth:`get_script`, whose modules are its own.
+        """
+        from .revisions import Lookup
+        from .revisions import script_directory
+
+        if self.script is not None and self._script_history is history:
+            return Lookup(self.script)
+        return self._state.lookup(
+            history,
+            lambda: Lookup(script_directory(self.get_config(), lambda: history)),
+        )
+
     def get_env(self) -> EnvironmentContext:
         """Alembic's environment of the default database."""
         if self.env is None:
@@ -288,7 +308,7 @@ class Live:
         """Operations for each database, each bound to its own."""
         contexts = self.get_contexts()
         if self.ops is None:
-            from .rebuilds.batch import KeepingOperations
+            from .rebuilds.operations import KeepingOperations
 
             self.ops = {name: KeepingOperations(ctx) for name, ctx in contexts.items()}
         return self.ops

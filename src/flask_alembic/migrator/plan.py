@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import typing as t
 
-from alembic.script import ScriptDirectory
-
 from ..results import Database
 from ..results import Plan
 from .bridge import PlannedHeads
@@ -16,31 +14,27 @@ from .context import StepContext
 from .deploys.plan_sql import count_rows
 from .deploys.plan_sql import with_statements
 from .history import History
-from .steps import find_steps
 
 
 def plan_of(
-    script: ScriptDirectory,
     history: History,
     database: Database,
     heads: tuple[str, ...],
-    goal: t.Any,
+    find: t.Callable[[tuple[str, ...]], list[t.Any]],
     *,
-    downwards: bool,
     context: StepContext | None = None,
     drops_only: bool = False,
 ) -> Plan:
     """Plan one database.
 
     :param heads: What is applied.
-    :param goal: As Alembic reads it.
+    :param find: Heads -> Alembic's steps.
     :param context: A connected one, to add the statements and what they drop.
     :param drops_only: Add them where something may be dropped.
     """
     check_rows(history, database.name, heads)
-    revs = script._downgrade_revs if downwards else script._upgrade_revs
     with resolving(f" (database {database.name!r})"):
-        steps = find_steps(revs, goal, heads)
+        steps = find(heads)
     after = PlannedHeads(heads)
     for step in steps:
         after.update_to_step(step)

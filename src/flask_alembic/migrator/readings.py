@@ -9,30 +9,30 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import SetupError
 from ..errors import TargetError
-from ..results import Draft
-from ..results import Finding
-from ..results import LogEntry
-from ..results import Plan
-from ..results import RecordedStep
-from ..results import Status
 from . import heads as heads_room
 from . import targets
-from .deploys.record import known_before
 from .environments import Applied
 from .environments import environment_of
-from .environments import Names
-from .environments import Records
-from .environments import Visitor
-from .history import History
-from .live import Live
-from .targets import Target
 
 if t.TYPE_CHECKING:
     from alembic.operations import MigrationScript
     from alembic.script import Script
 
+    from ..results import Draft
+    from ..results import Finding
+    from ..results import LogEntry
+    from ..results import Plan
+    from ..results import RecordedStep
+    from ..results import Status
     from .context import StepContext
     from .drafts.refining import Choices
+    from .environments import Names
+    from .environments import Records
+    from .environments import Visitor
+    from .history import History
+    from .live import Live
+    from .snapshots.use import Upgrade
+    from .targets import Target
 
 
 class Readings:
@@ -108,6 +108,8 @@ class Readings:
         names = [name for name, ids in unknown.items() if ids]
         if not (names and self._live.settings.history):
             return {}
+        from .deploys.record import known_before
+
         records: Records = {}
         # The state can be told without it.
         with contextlib.suppress(SQLAlchemyError):
@@ -152,9 +154,9 @@ class Readings:
     def _scripts(self, ids: t.Any) -> tuple[Script, ...]:
         from .bridge import resolving
 
-        self._history()
+        history = self._history()
         with resolving():
-            found = self._live.get_script().get_revisions(ids)
+            found = self._live.lookup(history).directory.get_revisions(ids)
         return tuple(script for script in found if script is not None)
 
     def heads(self, resolve_dependencies: bool) -> tuple[Script, ...]:
@@ -174,7 +176,9 @@ class Readings:
         from .bridge import resolving
         from .steps import in_range
 
-        self._history()
+        lookup = self._live.lookup(self._history())
+        if (start, end) == ("base", "heads"):
+            return list(lookup.newest_first)
         ends = [
             [script.revision for script in self.current()]
             if target == "current"
@@ -182,7 +186,16 @@ class Readings:
             for target in (start, end)
         ]
         with resolving(), in_range(end if start == "base" else start):
-            return list(self._live.get_script().walk_revisions(*t.cast(t.Any, ends)))
+            return list(lookup.directory.walk_revisions(*t.cast(t.Any, ends)))
+
+    def walk(self, start: Target, end: Target) -> tuple[LogEntry, ...]:
+        """Describe what :meth:`log` lists; the whole history without Alembic."""
+        history = self._history()
+        if (start, end) == ("base", "heads"):
+            ids = history.newest_first
+        else:
+            ids = tuple(script.revision for script in self.log(start, end))
+        return tuple(history.describe(id_) for id_ in ids)
 
     def describe(
         self, revisions: Target, resolve_dependencies: bool
@@ -216,11 +229,14 @@ class Readings:
         names: Names,
         direction: str,
         statements: bool | t.Literal["drops"] = False,
+        replay: bool = False,
     ) -> tuple[Plan, ...]:
         """Tell what a command would do, without doing it.
 
         :param statements: Add the SQL, and what it drops.
+        :param replay: Leave snapshots aside.
         """
+        from ..results import Plan
 
         history = self._history(fresh=True)
         upwards = direction == "upgrade"
@@ -229,7 +245,7 @@ class Readings:
         plans = tuple(
             Plan(item.database, item.heads, item.heads, ())
             if upwards and target == "heads" and history.at_head(item.heads)
-            else self._plan(item, history, target, upwards=upwards)
+            else self._plan(item, history, target, upwards=upwards, replay=replay)
             for item in self._applied(names)
         )
         steps = [step for plan in plans for step in plan.steps]
@@ -251,6 +267,7 @@ class Readings:
                 upwards=upwards,
                 context=context,
                 drops_only=drops_only,
+                replay=replay,
             )
             told.append(plan)
 
@@ -266,21 +283,55 @@ class Readings:
         upwards: bool,
         context: StepContext | None = None,
         drops_only: bool = False,
+        replay: bool = False,
     ) -> Plan:
         from .plan import plan_of
 
-        goal = one(self._goal(target)) if upwards else self._downwards(target)
-        script = self._live.get_script()
+        if upwards:
+            find = self._upwards(one(self._goal(target)), history, item, replay)
+        else:
+            find = self._downward_steps(self._downwards(target))
         return plan_of(
-            script,
             history,
             item.database,
             item.heads,
-            goal,
-            downwards=not upwards,
+            find,
             context=context,
             drops_only=drops_only,
         )
+
+    def _upwards(
+        self, goal: t.Any, history: History, item: Applied, replay: bool
+    ) -> t.Callable[[tuple[str, ...]], list[t.Any]]:
+        """What finds the steps of an upgrade of one database."""
+        upgrade = self._upgrade(goal, history, replay=replay)
+
+        def find(heads: tuple[str, ...]) -> list[t.Any]:
+            # An env.py has names of its own for databases.
+            if heads or replay or self._live.scripted:
+                return upgrade.replayed(heads)
+            target = self._live.targets()[item.database.name]
+            with self._live.reading(target) as connection:
+                return upgrade.steps(heads, target, connection)
+
+        return find
+
+    def _upgrade(self, goal: t.Any, history: History, *, replay: bool) -> Upgrade:
+        from .snapshots.use import Upgrade
+
+        live = self._live
+        # What env.py does between connecting and migrating, nobody else can do.
+        replay = replay or live.scripted
+        script = live.get_script()
+        return Upgrade(script, history, live.settings, goal, replay=replay)
+
+    def _downward_steps(
+        self, goal: t.Any
+    ) -> t.Callable[[tuple[str, ...]], list[t.Any]]:
+        from .steps import find_steps
+
+        method = self._live.get_script()._downgrade_revs
+        return lambda heads: find_steps(method, goal, heads)
 
     def compare_metadata(self) -> list[t.Any]:
         """Give Alembic's raw differences, of all databases."""

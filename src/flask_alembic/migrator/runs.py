@@ -11,22 +11,22 @@ from contextvars import ContextVar
 
 from .. import signals
 from ..errors import MigrationError
-from ..results import Database
 from ..results import DatabaseResult
-from ..results import Event
-from ..results import EventKind
-from ..results import Outcome
 from ..results import Report
-from ..results import Step
-from ..results import StepResult
 
 if t.TYPE_CHECKING:
+    from ..results import Database
+    from ..results import Event
+    from ..results import EventKind
+    from ..results import Outcome
+    from ..results import Step
+    from ..results import StepResult
     from .deploys.journal import Decision
     from .deploys.retries import Obstacle
 
 logger = logging.getLogger(__name__)
 
-Listener: t.TypeAlias = t.Callable[[Event], object]
+Listener: t.TypeAlias = "t.Callable[[Event], object]"
 
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
 _current: ContextVar[Run | None] = ContextVar("run", default=None)
@@ -113,6 +113,8 @@ class DatabaseRun:
 
     def emit(self, kind: EventKind, number: int = 0, **values: t.Any) -> None:
         """Tell the listeners."""
+        from ..results import Event
+
         total = len(self.steps)
         tell(Event(kind, self.database, number=number, total=total, **values))
 

@@ -42,7 +42,7 @@ from .environments import unanswered
 from .environments import Visitor
 from .live import Live
 from .offline import OfflineContext
-from .rebuilds.batch import use_keeping_impl
+from .rebuilds.operations import use_keeping_impl
 from .runs import first_line
 from .runs import Run
 from .scripted_logging import keeping_loggers
@@ -225,9 +225,12 @@ class _Meeting:
             if details.connection is connection and details.statement is None:
                 context.part.heads, context.part.kept = before[-1]
 
-        event.listen(connection, "commit", commit)
-        event.listen(engine, "handle_error", error)
-        self._stack.callback(event.remove, engine, "handle_error", error)
+        for target, name, listener in (
+            (connection, "commit", commit),
+            (engine, "handle_error", error),
+        ):
+            event.listen(target, name, listener)
+            self._stack.callback(event.remove, target, name, listener)
 
     def _adopt_offline(self, context: MigrationContext, url: t.Any) -> None:
         """Take over a context that writes SQL, and let it begin with the guard."""
@@ -294,9 +297,7 @@ class _Meeting:
     def fail(self, error: BaseException) -> None:
         """Say in the results what was rolled back."""
         for context in self._contexts:
-            retries.meet(context, error, "", again=context.can_begin_again)
-            met = self._run.obstacle
-            here = met is not None and met.part is context.part
+            here = retries.meet(context, error)
             if here or any(r.state == "failed" for r in context.part.results):
                 context.part.error = first_line(error)
             context.part.undo()

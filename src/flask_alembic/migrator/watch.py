@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import operator
 import os
 import threading
 import time
+import typing as t
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import HistoryError
-from .headers import Entry
 from .headers import read_entry
 from .headers import unloadable
 from .history import History
+
+if t.TYPE_CHECKING:
+    from .headers import Entry
 
 # A kernel may stamp in steps: within one, two changes look like one.
 _TICK = 50_000_000
@@ -29,6 +34,15 @@ def _stamp(stat: os.stat_result) -> _Stamp:
 def _settled(looked: int, *times: int) -> bool:
     """Whether a later change would have left another time."""
     return all(abs(looked - time_ns) >= _TICK for time_ns in times)
+
+
+def _long_settled(before: int, stamp: _Stamp) -> bool:
+    """Whether a file wasn't touched for a while.
+
+    :param before: A time before it was read.
+    """
+    # For nearly all files this is the answer, and thousands are asked about.
+    return stamp[0] <= before - _TICK and stamp[1] <= before - _TICK
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,10 +119,10 @@ class _Look:
     def _counts(self, name: str, path: str) -> bool:
         """Whether Alembic would load a file of this name."""
         # Beside revisions lies the env.py of plain Alembic; it is none.
-        if name.startswith((".#", "__init__")) or name == "env.py":
-            return False
         if name.endswith(".py"):
-            return True
+            return not name.startswith((".#", "__init__")) and name != "env.py"
+        if name.startswith((".#", "__init__")):
+            return False
         if not self._sourceless or not name.endswith((".pyc", ".pyo")):
             return False
         better = [path[:-1]] if name.endswith("c") else [path[:-1], f"{path[:-1]}c"]
@@ -121,6 +135,18 @@ def _changed(folder: str) -> int | None:
         return os.stat(folder).st_mtime_ns
     except OSError:
         return None
+
+
+@contextlib.contextmanager
+def _keeping_everything() -> t.Iterator[None]:
+    """Let the garbage collector rest while thousands of objects are made to last."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class HistoryCache:
@@ -155,7 +181,8 @@ class HistoryCache:
         """
         with self._lock:
             if fresh or not self._unchanged():
-                self._look()
+                with _keeping_everything():
+                    self._look()
             return self._history
 
     def _unchanged(self) -> bool:
@@ -183,14 +210,19 @@ class HistoryCache:
         look = _Look(**self._options)
         for location in self._locations:
             look.scan(os.path.realpath(location))
-        before = self._read
+        before, rewritten = self._read, False
         self._read = {path: before[path] for path in look.files if path in before}
         for path, stamp in look.files.items():
             known = before.get(path)
             if known is None or not known.settled or known.stamp != stamp:
-                settled = _settled(time.time_ns(), *stamp[:2])
+                rewritten = rewritten or (known is not None and known.stamp != stamp)
+                settled = _long_settled(look.time, stamp) or _settled(
+                    time.time_ns(), *stamp[:2]
+                )
                 self._read[path] = _Read(stamp, settled, read_entry(path))
         entries = [self._read[path].entry for path in look.files]
-        if entries != list(self._history.entries.values()):
+        # What was made from the old files isn't to be used again, even if their heads
+        # are the same.
+        if rewritten or entries != list(self._history.entries.values()):
             self._history = History(entries)
         self._last = look

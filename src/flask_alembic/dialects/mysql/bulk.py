@@ -32,6 +32,7 @@ class MySQLBulk(BulkReflection):
     def __init__(self, connection: sa.Connection) -> None:
         super().__init__(connection)
         self._names: dict[str | None, list[str]] = {}
+        self._listed: dict[str | None, frozenset[str]] = {}
         self._texts: dict[str, str] = {}
 
     def read(self, schemas: t.Collection[str | None]) -> None:
@@ -45,6 +46,7 @@ class MySQLBulk(BulkReflection):
         for schema, name in rows:
             if schema in by_name:
                 self._names[by_name[schema]].append(name)
+        self._listed = {at: frozenset(names) for at, names in self._names.items()}
         keys = [(at, name) for at, names in self._names.items() for name in names]
         texts = show_create_tables(self.connection, keys)
         self._texts = {_quoted(self.dialect, *key): text for key, text in texts.items()}
@@ -52,6 +54,10 @@ class MySQLBulk(BulkReflection):
             get_table_names=self._get_table_names,
             _show_create_table=self._show_create_table,
         )
+
+    def is_whole(self, table: TableKey) -> bool:
+        """Whether its CREATE TABLE was read with all others."""
+        return table[1] in self._listed.get(table[0], ())
 
     def _get_table_names(
         self, connection: sa.Connection, schema: str | None = None, **options: t.Any

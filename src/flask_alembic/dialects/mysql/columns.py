@@ -18,7 +18,9 @@ from ..columns import Words
 from .bulk import show_create_tables
 
 # Quoted texts and names are one token, so that no word in them is taken for a clause.
-_TOKEN = re.compile(r"'(?:[^'\\]|''|\\.)*'|`(?:[^`]|``)*`|[()]|[^\s'`()]+|\s+", re.S)
+TOKEN = re.compile(r"'(?:[^'\\]|''|\\.)*'|`(?:[^`]|``)*`|[()]|[^\s'`()]+|\s+", re.S)
+"""What a column's definition is made of."""
+
 _ENDS_TYPE = frozenset(
     ["NOT", "NULL", "DEFAULT", "GENERATED", "AUTO_INCREMENT", "COMMENT", "CHECK", "ON"]
 )
@@ -65,18 +67,26 @@ def column_words(create_table: str) -> dict[str, Words]:
 
     :return: Column -> its type and default.
     """
-    found: dict[str, Words] = {}
+    return {name: _words(text) for name, text in definitions(create_table).items()}
+
+
+def definitions(create_table: str) -> dict[str, str]:
+    """Read the columns' lines of SHOW CREATE TABLE.
+
+    :return: Column -> what follows its name.
+    """
+    found: dict[str, str] = {}
     for line in create_table.splitlines():
         column = re.match(r"\s+`((?:[^`]|``)+)` (.*?),?$", line)
         if column:
-            found[column[1].replace("``", "`")] = _words(column[2])
+            found[column[1].replace("``", "`")] = column[2]
     return found
 
 
 def _words(definition: str) -> Words:
     clause, depth = "type", 0
     parts = {"type": "", "default": "", "": ""}
-    for token in _TOKEN.findall(definition):
+    for token in TOKEN.findall(definition):
         depth += {"(": 1, ")": -1}.get(token, 0)
         if depth == 0 and clause == "type" and token in _ENDS_TYPE:
             clause = ""

@@ -22,13 +22,13 @@ from ..expressions import SequenceOptions
 from ..expressions import TableWords
 from .bulk import IN_ONE
 from .bulk import show_create_tables
+from .columns import TOKEN
 
 _CHECK = re.compile(r"\s+CONSTRAINT `((?:[^`]|``)+)` CHECK \((.*)\),?$")
 _COLUMN = re.compile(r"\s+`((?:[^`]|``)+)` (.*?),?$")
 _COMPUTED = re.compile(
     r"GENERATED ALWAYS AS \((.*)\) (VIRTUAL|STORED|PERSISTENT)(?: |$)"
 )
-_INLINE = re.compile(r" CHECK \((.*)\)$")
 _NAME = re.compile(r"'(?:[^'\\]|''|\\.)*'|`((?:[^`]|``)*)`")
 
 
@@ -56,7 +56,11 @@ class MySQLExpressions(ProbedExpressions):
     def read_tables(self, tables: t.Sequence[TableKey]) -> dict[TableKey, TableWords]:
         """Read what tables have."""
         texts = show_create_tables(self.connection, tables)
-        return {key: table_words(texts[key]) for key in tables}
+        quote = self.dialect.identifier_preparer.quote_identifier
+        return {
+            key: table_words(".".join(quote(x) for x in key if x), texts[key])
+            for key in tables
+        }
 
     def sequences(self) -> dict[tuple[str, str], SequenceOptions] | None:
         """Read MariaDB's sequences."""
@@ -118,8 +122,11 @@ class MySQLExpressions(ProbedExpressions):
             )
 
 
-def table_words(create_table: str) -> TableWords:
-    """Read SHOW CREATE TABLE."""
+def table_words(table: str, create_table: str) -> TableWords:
+    """Read SHOW CREATE TABLE.
+
+    :param table: Its name, quoted.
+    """
     checks: list[Check] = []
     computed: dict[str, str] = {}
     for line in create_table.splitlines():
@@ -128,14 +135,44 @@ def table_words(create_table: str) -> TableWords:
             columns = (match[1] for match in _NAME.finditer(check[2]))
             names = tuple(dict.fromkeys(_unquoted(name) for name in columns if name))
             checks.append(Check(_unquoted(check[1]), check[2], names))
-        inline = _INLINE.search(column[2]) if column else None
-        if column and inline:
-            checks.append(Check(None, inline[1], (_unquoted(column[1]),), inline=True))
+        inline = _inline(table, column[1], column[2]) if column else None
+        if inline:
+            checks.append(inline)
         expression = _COMPUTED.search(column[2]) if column else None
         if column and expression:
             kept = expression[2].replace("PERSISTENT", "STORED")
             computed[_unquoted(column[1])] = f"{expression[1]} {kept}"
     return TableWords(tuple(checks), computed)
+
+
+def _inline(table: str, column: str, definition: str) -> Check | None:
+    """The check at the end of a column's definition.
+
+    :param column: Its name, as it stands between the quotes.
+    """
+    found = TOKEN.findall(definition)
+    depth, place = 0, None
+    for number, token in enumerate(found):
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        if depth == 0 and token == "CHECK":
+            place = number
+    if place is None:
+        return None
+    without, sql = "".join(found[:place]).strip(), "".join(found[place + 1 :]).strip()
+    sql = sql[1:-1]
+    modify = f"ALTER TABLE {table} MODIFY `{column}` "
+    name = _unquoted(column)
+    # A JSON column is a text with this check.
+    if sql == f"json_valid(`{column}`)":
+        return Check(None, sql, (name,), inline=True)
+    return Check(
+        None,
+        sql,
+        (name,),
+        inline=True,
+        taken=modify + without,
+        put=modify + definition,
+    )
 
 
 def _unquoted(name: str) -> str:

@@ -17,6 +17,7 @@ from ..renamed import MySQLRenames
 from . import columns as mysql_columns
 from .bulk import MySQLBulk
 from .expressions import MySQLExpressions
+from .keys import MySQLKeys
 from .waits import MySQLLock
 from .waits import MySQLRepeats
 from .waits import MySQLTimeouts
@@ -64,6 +65,7 @@ class MySQLSupport(DialectSupport):
 
     bulk_class = MySQLBulk
     expressions_class = MySQLExpressions
+    keys_class = MySQLKeys
     indexes_foreign_keys = True
 
     def agreements(

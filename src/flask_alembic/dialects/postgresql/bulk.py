@@ -123,6 +123,10 @@ class PostgreSQLBulk(BulkReflection):
         for text, name, column in self.connection.exec_driver_sql(_OWNERS):
             self._owners[text] = (name, column)
 
+    def is_whole(self, table: TableKey) -> bool:
+        """Whether it was read with all others."""
+        return table in self._read.get("columns", ())
+
     def serial_owner(self, sequence: str) -> tuple[str, str] | None:
         """Which sequence this is, and the column that owns it."""
         return self._owners.get(sequence)

@@ -58,6 +58,8 @@ PROBE_INDEX = f"{PROBE}_index"
 class PostgreSQLExpressions(ProbedExpressions):
     """Makes what models say in a savepoint that is rolled back."""
 
+    holds_types = True
+
     def identity_start(
         self, schema: str | None, table: str, column: str, start: int
     ) -> str | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import typing as t
+
 import sqlalchemy as sa
 
 from ..base import run_raw
@@ -21,6 +24,18 @@ _SCHEMAS = """
 SELECT nspname FROM pg_namespace
 WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', current_schema())
 """
+
+
+_COUNTERS = """
+SELECT CASE WHEN schemaname = current_schema() THEN ''
+    ELSE quote_ident(schemaname) || '.' END || quote_ident(sequencename), last_value
+FROM pg_sequences WHERE last_value IS NOT NULL ORDER BY 1
+"""
+
+_CAST = re.compile(
+    r'::(?:"[^"]+"|[a-z]\w*(?: varying| precision)?)(?:\(\d+\))?(?:\[\])*'
+)
+_BRACKET = re.compile(r"[()]")
 
 
 class PostgreSQLScratch(Scratch):
@@ -50,11 +65,7 @@ class PostgreSQLScratch(Scratch):
 
     def copy(self, source: sa.Connection, connection: sa.Connection) -> list[str]:
         """Make every object of the other database."""
-        pieces = [
-            Piece(*row)
-            for query in structure.IN_ORDER
-            for row in source.exec_driver_sql(query)
-        ]
+        pieces = self.definitions(source)
         left = list(source.exec_driver_sql(structure.FOREIGN_TABLES).scalars())
         path = source.exec_driver_sql("SHOW search_path").scalar()
         run_raw(connection, f"SET LOCAL search_path TO {path}")
@@ -69,6 +80,30 @@ class PostgreSQLScratch(Scratch):
             for query in structure.APART
             for row in connection.exec_driver_sql(query)
         ]
+
+    def definitions(self, connection: sa.Connection) -> list[Piece]:
+        """The statements that make everything there is."""
+        return [
+            Piece(*row)
+            for query in structure.IN_ORDER
+            for row in connection.exec_driver_sql(query)
+        ]
+
+    def normal(self, text: str) -> str:
+        """Without casts and brackets, which a check gets more of each time."""
+        return re.sub(r"\s+", " ", _BRACKET.sub("", _CAST.sub("", text)))
+
+    def adjust(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Without the options that nobody has asked for."""
+        items: list[t.Any] = [table, *table.indexes, *table.constraints]
+        for item in items:
+            for key in [key for key, value in item.kwargs.items() if not value]:
+                del item.kwargs[key]
+
+    def counters(self, connection: sa.Connection) -> list[str]:
+        """What sets sequences to the values that they have given out."""
+        rows = connection.exec_driver_sql(_COUNTERS).all()
+        return [f"SELECT setval({sql_string(name)}, {value})" for name, value in rows]
 
     def others(self, connection: sa.Connection) -> list[str]:
         """Databases of that name."""

@@ -13,13 +13,17 @@ from ..base import run_raw
 from ..base import sql_string
 from ..columns import Agreement
 from ..columns import Pair
+from ..dependents import ColumnName
+from ..dependents import Dependent
 from ..isolation import TransactionalSetup
 from ..renamed import PostgreSQLRenames
 from . import casts as postgresql_casts
 from . import columns as postgresql_columns
+from . import dependents as postgresql_dependents
 from .bulk import PostgreSQLBulk
 from .enums import PostgreSQLEnums
 from .expressions import PostgreSQLExpressions
+from .keys import PostgreSQLKeys
 from .trace import PostgreSQLTrace
 from .waits import PostgreSQLLock
 from .waits import PostgreSQLRepeats
@@ -57,6 +61,7 @@ class PostgreSQLSupport(DialectSupport):
 
     bulk_class = PostgreSQLBulk
     expressions_class = PostgreSQLExpressions
+    keys_class = PostgreSQLKeys
 
     def agreements(
         self, connection: sa.Connection, pairs: t.Sequence[Pair]
@@ -74,6 +79,12 @@ class PostgreSQLSupport(DialectSupport):
         """Casts that are only made if they are asked for are asked for."""
         return postgresql_casts.conversion(connection, column, old, new)
 
+    def dependents(
+        self, connection: sa.Connection, columns: t.Sequence[ColumnName]
+    ) -> list[Dependent]:
+        """Views, rules, triggers and policies."""
+        return postgresql_dependents.dependents(connection, columns)
+
     def scratch(self, engine: sa.Engine, name: str) -> Scratch:
         """A database with all objects of another one, as the catalog has them."""
         from .scratch import PostgreSQLScratch
@@ -88,6 +99,21 @@ class PostgreSQLSupport(DialectSupport):
             " AND name IN ('lock_timeout', 'statement_timeout')",
         )
         return [f"SET LOCAL {name} = {value}" for name, value in rows]
+
+    def notices_rows(
+        self, connection: sa.Connection, table: str, schema: str | None
+    ) -> bool:
+        """A trigger or a rule of the table, or a trigger of DDL."""
+        name = sql_string(
+            ".".join(identifier(part) for part in (schema, table) if part)
+        )
+        ((found,),) = run_raw(
+            connection,
+            "SELECT EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D')"
+            f" OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass({name}))"
+            f" OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = to_regclass({name}))",
+        )
+        return bool(found)
 
     def guard(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 import sqlalchemy as sa
@@ -13,6 +14,8 @@ from ..bulk import BulkReflection
 from ..bulk import TableKey
 
 _OF_TABLE = ("table_xinfo", "foreign_key_list", "index_list")
+_OF_CONSTRAINTS = "sqlite_autoindex"
+"""How the names of indexes begin that SQLite makes for constraints."""
 _FIRST_VERSION = (3, 31)
 """SQLAlchemy asks older ones for ``table_info``, which leaves computed columns out."""
 
@@ -27,6 +30,8 @@ class SQLiteBulk(BulkReflection):
         self._pragmas: dict[str, dict[TableKey, Rows]] = {}
         self._tables: dict[TableKey, str] = {}
         self._indexes: dict[TableKey, str | None] = {}
+        self._unreflected: set[TableKey] = set()
+        self._known = False
         self._schemas: tuple[str | None, ...] = ()
 
     def read(self, schemas: t.Collection[str | None]) -> None:
@@ -46,20 +51,33 @@ class SQLiteBulk(BulkReflection):
             get_table_names=self._get_table_names,
             has_table=self._has_table,
             get_indexes=self._get_indexes,
+            get_unique_constraints=self._unless(
+                "unique_constraints", self._has_no_unique
+            ),
+            get_check_constraints=self._unless("check_constraints", self._has_no_check),
+            _resolve_type_affinity=functools.cache(self._stock._resolve_type_affinity),
             _get_table_pragma=self._get_table_pragma,
             _get_table_sql=self._get_table_sql,
         )
+        self._known = True
+
+    def is_whole(self, table: TableKey) -> bool:
+        """Whether SQLAlchemy shows all indexes of a table."""
+        return self._known and table in self._tables and table not in self._unreflected
 
     # -- what is read --------------------------------------------------------------------
 
     def _read_names(self) -> None:
         query = (
-            "SELECT {number}, type, name, sql FROM {schema}.sqlite_master"
+            "SELECT {number}, type, name, tbl_name, sql FROM {schema}.sqlite_master"
             " WHERE type IN ('table', 'index')"
         )
-        for number, kind, name, sql in self._run(query):
+        for number, kind, name, table, sql in self._run(query):
             found = self._tables if kind == "table" else self._indexes
             t.cast(t.Any, found)[self._schemas[number], name] = sql
+            if kind == "index" and sql is not None and sql.count("(") > 1:
+                # Perhaps it is on an expression: it is left out then.
+                self._unreflected.add((self._schemas[number], table))
 
     def _join(self, pragma: str, names: t.Iterable[TableKey]) -> dict[TableKey, Rows]:
         """Read a pragma of all tables."""
@@ -148,6 +166,37 @@ class SQLiteBulk(BulkReflection):
         if sql is not None:
             return sql
         return self._stock._get_table_sql(connection, table_name, schema, **options)
+
+    def _unless(
+        self, kind: str, has_none: t.Callable[[TableKey], bool]
+    ) -> t.Callable[..., t.Any]:
+        """Describe something as SQLAlchemy does, unless a table surely has none.
+
+        SQLAlchemy looks for it in the table's text.
+        """
+        get = getattr(type(self.dialect), f"get_{kind}")
+
+        def get_unless(
+            connection: sa.Connection,
+            table_name: str,
+            schema: str | None = None,
+            **options: t.Any,
+        ) -> t.Any:
+            if has_none((schema, table_name)):
+                return []
+            return get(self.dialect, connection, table_name, schema, **options)
+
+        return get_unless
+
+    def _has_no_unique(self, table: TableKey) -> bool:
+        rows = self._pragmas["index_list"].get(table)
+        return rows is not None and not any(
+            row[1].startswith(_OF_CONSTRAINTS) for row in rows
+        )
+
+    def _has_no_check(self, table: TableKey) -> bool:
+        sql = self._tables.get(table)
+        return sql is not None and "check" not in sql.lower()
 
     def _get_indexes(
         self,

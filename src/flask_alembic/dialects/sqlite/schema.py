@@ -24,6 +24,7 @@ class StoredTable:
     :param triggers: CREATE TRIGGER as they were typed, with their schema.
     :param primary_key: Names of its columns, in lower case.
     :param sequence: The highest id that AUTOINCREMENT has given out.
+    :param hidden: A temporary table has its name, and comes first.
     """
 
     name: str
@@ -34,6 +35,7 @@ class StoredTable:
     triggers: tuple[str, ...]
     primary_key: tuple[str, ...]
     sequence: int | None
+    hidden: bool
 
 
 def quoted(name: str, schema: str | None) -> str:
@@ -57,24 +59,28 @@ def read_table(
 ) -> StoredTable | None:
     """Read all that a rebuild has to bring back; None if there is no such table."""
     rows = _rows_of(connection, name, schema)
-    sql = next((sql for kind, _, sql in rows if kind == "table"), None)
+    own = [(kind, item, sql) for place, kind, item, sql in rows if place == _OWN]
+    sql = next((sql for kind, _, sql in own if kind == "table"), None)
     if sql is None:
         return None
     columns = _columns(connection, name, schema)
     names = tuple(column for column, *_ in columns)
     keys = sorted((place, column) for column, place, _ in columns if place)
+    temporary = [(kind, sql) for place, kind, _, sql in rows if place == _TEMPORARY]
+    counts = any(place == _SEQUENCE for place, *_ in rows)
     return StoredTable(
         name,
         schema,
         sql,
         ColumnUse(connection, name, names),
-        {index: sql for kind, index, sql in rows if kind == "index"},
+        {index: sql for kind, index, sql in own if kind == "index"},
         (
-            *(_qualified(sql, schema) for kind, _, sql in rows if kind == "trigger"),
-            *_temporary_triggers(connection, name),
+            *(_qualified(sql, schema) for kind, _, sql in own if kind == "trigger"),
+            *(qualify(sql, "temp") for kind, sql in temporary if kind == "trigger"),
         ),
         tuple(column.lower() for _, column in keys),
-        _sequence(connection, name, schema),
+        _sequence(connection, name, schema) if counts else None,
+        hidden=schema in (None, "temp") and ("table" in dict(temporary)),
     )
 
 
@@ -99,24 +105,25 @@ def stored_texts(connection: sa.Connection, schema: str | None) -> StoredTexts:
     return found
 
 
+_OWN, _TEMPORARY, _SEQUENCE = range(3)
+"""Where a row that belongs to a table comes from."""
+
+
 def _rows_of(
     connection: sa.Connection, name: str, schema: str | None
 ) -> list[tuple[t.Any, ...]]:
-    return run_raw(
-        connection,
-        f"SELECT type, name, sql FROM {quoted('sqlite_master', schema or 'main')}"
-        f" WHERE tbl_name = {sql_string(name)} COLLATE NOCASE AND sql IS NOT NULL"
-        " ORDER BY rowid",
-    )
-
-
-def _temporary_triggers(connection: sa.Connection, name: str) -> list[str]:
+    """What is stored of a table and its triggers, and whether anything counts ids."""
+    master = quoted("sqlite_master", schema or "main")
+    of_table = f"tbl_name = {sql_string(name)} COLLATE NOCASE AND sql IS NOT NULL"
     rows = run_raw(
         connection,
-        "SELECT sql FROM sqlite_temp_master WHERE type = 'trigger'"
-        f" AND tbl_name = {sql_string(name)} COLLATE NOCASE ORDER BY rowid",
+        f"SELECT {_OWN} AS place, rowid, type, name, sql FROM {master} WHERE {of_table}"
+        f" UNION ALL SELECT {_TEMPORARY}, rowid, type, name, sql FROM sqlite_temp_master"
+        f" WHERE {of_table}"
+        f" UNION ALL SELECT {_SEQUENCE}, rowid, type, name, sql FROM {master}"
+        " WHERE name = 'sqlite_sequence' ORDER BY 1, 2",
     )
-    return [qualify(sql, "temp") for (sql,) in rows]
+    return [(place, kind, item, sql) for place, _, kind, item, sql in rows]
 
 
 def _qualified(sql: str, schema: str | None) -> str:
@@ -134,17 +141,9 @@ def _columns(
 
 
 def _sequence(connection: sa.Connection, name: str, schema: str | None) -> int | None:
-    where = schema or "main"
-    exists = run_raw(
-        connection,
-        f"SELECT 1 FROM {quoted('sqlite_master', where)}"
-        " WHERE name = 'sqlite_sequence'",
-    )
-    if not exists:
-        return None
     rows = run_raw(
         connection,
-        f"SELECT seq FROM {quoted('sqlite_sequence', where)}"
+        f"SELECT seq FROM {quoted('sqlite_sequence', schema or 'main')}"
         f" WHERE name = {sql_string(name)} COLLATE NOCASE",
     )
     return t.cast("int | None", rows[0][0]) if rows else None
@@ -182,31 +181,33 @@ def broken(connection: sa.Connection, schema: str | None) -> dict[str, str]:
     Compiling is enough to see what is missing, so that no row is touched.
     """
     found: dict[str, str] = {}
-    for where in {schema or "main", "temp"}:
-        for kind, name, table in _dependents(connection, where):
+    for where, kind, name, table in _dependents(connection, schema or "main"):
+        try:
+            trials = list(_trials(connection, kind, name, table, where))
+        except DBAPIError as error:
+            found[f"{kind} {name!r}"] = str(error.orig)
+            continue
+        for what, statement in trials:
             try:
-                trials = list(_trials(connection, kind, name, table, where))
+                run_raw(connection, f"EXPLAIN {statement}")
             except DBAPIError as error:
-                found[f"{kind} {name!r}"] = str(error.orig)
-                continue
-            for what, statement in trials:
-                try:
-                    run_raw(connection, f"EXPLAIN {statement}")
-                except DBAPIError as error:
-                    found[what] = str(error.orig)
+                found[what] = str(error.orig)
     return found
 
 
 def _dependents(connection: sa.Connection, schema: str) -> list[tuple[t.Any, ...]]:
-    master = (
-        "sqlite_temp_master" if schema == "temp" else quoted("sqlite_master", schema)
-    )
-    return run_raw(
-        connection,
-        f"SELECT 'view', name, name FROM {master} WHERE type = 'view' UNION ALL"
-        f" SELECT 'trigger', group_concat(name, ', '), tbl_name FROM {master}"
-        " WHERE type = 'trigger' GROUP BY tbl_name",
-    )
+    """Schema, kind, name and table of a schema's views and triggers, and temporary ones."""
+    parts = [
+        f"SELECT {sql_string(where)}, 'view', name, name FROM {master}"
+        f" WHERE type = 'view' UNION ALL SELECT {sql_string(where)}, 'trigger',"
+        f" group_concat(name, ', '), tbl_name FROM {master}"
+        " WHERE type = 'trigger' GROUP BY tbl_name"
+        for where, master in {
+            schema: quoted("sqlite_master", schema),
+            "temp": "sqlite_temp_master",
+        }.items()
+    ]
+    return run_raw(connection, " UNION ALL ".join(parts))
 
 
 def _trials(

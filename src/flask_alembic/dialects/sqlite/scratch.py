@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import typing as t
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -14,6 +15,8 @@ from ..scratch import NoScratchError
 from ..scratch import Piece
 from ..scratch import PREFIX
 from ..scratch import Scratch
+from .grammar import name_of
+from .grammar import tokens
 
 URI_OPTIONS = ("mode", "cache", "immutable", "nolock", "psow", "uri", "vfs")
 """What an address says of a file, or of a database in memory."""
@@ -28,6 +31,8 @@ ORDER BY CASE WHEN sql LIKE 'CREATE VIRTUAL%' THEN 0 WHEN type = 'table' THEN 1
 
 class SQLiteScratch(Scratch):
     """A file that has the statements of another one's schema."""
+
+    typed_values = False
 
     def __init__(self, engine: sa.Engine, name: str) -> None:
         super().__init__(engine, name)
@@ -79,6 +84,24 @@ class SQLiteScratch(Scratch):
         rows = [Piece(*row) for row in connection.exec_driver_sql(_OBJECTS)]
         return [row for row in rows if row.what.startswith(("view ", "trigger "))]
 
+    def definitions(self, connection: sa.Connection) -> list[Piece]:
+        """Views and triggers; of tables and indexes what reflection doesn't see."""
+        rows = [Piece(*row) for row in connection.exec_driver_sql(_OBJECTS)]
+        return [Piece(f"text of {row.what}", _unseen(row)) for row in rows]
+
+    def table_options(self, connection: sa.Connection, table: str) -> dict[str, t.Any]:
+        """AUTOINCREMENT and the words after the columns."""
+        rows = [Piece(*row) for row in connection.exec_driver_sql(_OBJECTS)]
+        sql = next((row.sql for row in rows if row.what == f"table {table}"), "")
+        found = _keywords(sql)
+        options = {
+            "sqlite_autoincrement": "AUTOINCREMENT" in found,
+            "sqlite_with_rowid": "ROWID" not in found,
+            "sqlite_strict": "STRICT" in found,
+        }
+        usual = {"sqlite_with_rowid": True}
+        return {k: v for k, v in options.items() if v != usual.get(k, False)}
+
     def others(self, connection: sa.Connection) -> list[str]:
         """Folders of that name."""
         folder = os.path.dirname(self._folder)
@@ -93,3 +116,37 @@ class SQLiteScratch(Scratch):
         except DBAPIError:
             return [piece.what]
         return []
+
+
+_KEYWORDS = frozenset(
+    [
+        *("AUTOINCREMENT", "COLLATE", "CONFLICT", "STRICT", "ROWID", "DESC", "MATCH"),
+        *("DEFERRABLE", "DEFERRED", "IMMEDIATE", "STORED", "USING"),
+    ]
+)
+"""Words of a CREATE TABLE whose meaning reflection may lose."""
+
+
+def _keywords(sql: str) -> list[str]:
+    """Those words in a statement; after COLLATE, CONFLICT and USING what follows, too."""
+    words = [token for token in tokens(sql) if token[0] not in ("space", "sign")]
+    found: list[str] = []
+    for number, (kind, text) in enumerate(words):
+        word = text.upper()
+        if kind != "word" or word not in _KEYWORDS:
+            continue
+        found.append(word)
+        if word in ("COLLATE", "CONFLICT", "USING") and number + 1 < len(words):
+            found.append(name_of(words[number + 1]).lower())
+    return sorted(found)
+
+
+def _unseen(piece: Piece) -> str:
+    """What is compared of an object: a table's words, and the whole of all others."""
+    if piece.what.startswith("table "):
+        return " ".join(_keywords(piece.sql))
+    return " ".join(
+        text if kind == "string" else name_of((kind, text)).lower()
+        for kind, text in tokens(piece.sql)
+        if kind != "space" and text.upper() not in ("(", ")", "ASC")
+    )

@@ -28,6 +28,7 @@ from ..returning import on_return
 from . import defaults as sqlite_defaults
 from .bulk import SQLiteBulk
 from .expressions import SQLiteExpressions
+from .keys import SQLiteKeys
 from .references import refuse_new
 from .references import Violations
 from .references import violations
@@ -325,6 +326,7 @@ class SQLiteSupport(DialectSupport):
 
     bulk_class = SQLiteBulk
     expressions_class = SQLiteExpressions
+    keys_class = SQLiteKeys
 
     def agreements(
         self, connection: sa.Connection, pairs: t.Sequence[Pair]
@@ -350,6 +352,19 @@ class SQLiteSupport(DialectSupport):
             or url.query.get("mode") == "memory"
             or "mode=memory" in options.split("&")
         )
+
+    def notices_rows(
+        self, connection: sa.Connection, table: str, schema: str | None
+    ) -> bool:
+        """A trigger of the table."""
+        master = f"{identifier(schema or 'main')}.sqlite_master"
+        where = f"type = 'trigger' AND tbl_name = {sql_string(table)} COLLATE NOCASE"
+        rows = run_raw(
+            connection,
+            f"SELECT 1 FROM {master} WHERE {where}"
+            f" UNION ALL SELECT 1 FROM sqlite_temp_master WHERE {where}",
+        )
+        return bool(rows)
 
     def blocks_migration(self, connection: sa.Connection) -> bool:
         """Only a transaction that SQLite knows of holds a lock."""

@@ -24,6 +24,7 @@ from ...results import StepResult
 from ...results import TableLock
 from .statements import read_statement
 from .tracer import tracing
+from .watchers import Untried
 from .watchers import Watcher
 
 if t.TYPE_CHECKING:
@@ -45,10 +46,6 @@ _LOOKS = re.compile(
     r"|\binformation_schema\.|\bsqlite_(?:temp_)?(?:master|schema)\b",
     re.IGNORECASE,
 )
-
-
-class Untried(Exception):
-    """A step asks for what can't be rolled back: it and the rest aren't tried."""
 
 
 def refuse(context: StepContext) -> None:

@@ -19,12 +19,14 @@ from ...results import Step
 from ...results import StepResult
 from ...results import Unfinished
 from ...results import UnfinishedStatement
+from ..snapshots.files import path_of
+from ..snapshots.step import SnapshotStep
+from ..snapshots.use import JOURNAL_KEY
 from . import checksum as checksum_room
 from .watchers import Watcher
 
 if t.TYPE_CHECKING:
     from ..context import StepContext
-    from ..runs import Run
 
 logger = logging.getLogger(__name__)
 
@@ -43,15 +45,6 @@ class Decision:
 
     action: t.Literal["finish", "done", "undo"]
     ran: bool | None = None
-
-
-def journal_of(context: StepContext) -> Journal | None:
-    """The journal of a context's database; None where it needs none."""
-    if context.setup.callers or context.as_sql:
-        return None
-    return context.target.dialect.journal(
-        context.live, table=context.version_table, schema=context.version_table_schema
-    )
 
 
 class JournalWatcher(Watcher):
@@ -184,22 +177,19 @@ class JournalWatcher(Watcher):
             self.context.part.keep(self.context.applied)
 
 
-def watcher_of(context: StepContext, run: Run) -> tuple[Watcher, ...]:
-    """The watcher of a database that needs a journal; none for others."""
-    journal = journal_of(context)
-    if journal is None or not run.changes:
-        return ()
-    return (JournalWatcher(context, journal, run.decision),)
-
-
 def _key(step: t.Any) -> Key | None:
     """What a step is called in the journal; None for a stamp."""
+    if isinstance(step, SnapshotStep):
+        return JOURNAL_KEY
     if not isinstance(step, RevisionStep):
         return None
     return Key(step.revision.revision, "upgrade" if step.is_upgrade else "downgrade")
 
 
 def _path(context: StepContext, key: Key) -> str:
+    if key == JOURNAL_KEY:
+        path = path_of(context.settings, context.target)
+        return str(path) if path.exists() else ""
     entry = context.history().entries.get(key.revision)
     return "" if entry is None else entry.revision.path
 

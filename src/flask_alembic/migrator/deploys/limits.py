@@ -45,16 +45,18 @@ def limited(context: StepContext) -> t.Iterator[None]:
 def of_revision(script: Script) -> Limits:
     """What a revision asks for with ``lock_timeout`` and ``statement_timeout``.
 
+    :param script: Its module is loaded.
     :raises RevisionFileError: It is no length of time.
     """
     return Limits(_own(script, "lock_timeout"), _own(script, "statement_timeout"))
 
 
 def _own(script: Script, name: str) -> float | None:
-    missing = object()
-    value = getattr(script.module, name, missing)
-    if value is missing:
+    # Asked for what it hasn't, a revision's module looks at itself each time.
+    content = vars(script.module)
+    if name not in content:
         return None
+    value = content[name]
     try:
         return 0.0 if value is None else seconds(name, value)
     except SetupError as e:

@@ -42,7 +42,7 @@ def take(context: StepContext, run: Run, stack: contextlib.ExitStack) -> None:
     if run.command == "upgrade" and _is_at_head(context):
         return
     lock = kind(
-        context.live, context.version_table, _schema(context), context.setup.callers
+        context.live, context.version_table, schema_of(context), context.setup.callers
     )
     place = lock.find()
     # A second name for the same database would wait for the first one for ever.
@@ -59,7 +59,8 @@ def _translation(context: StepContext) -> t.Mapping[str | None, str | None]:
     return t.cast("t.Any", options.get("schema_translate_map")) or {}
 
 
-def _schema(context: StepContext) -> str | None:
+def schema_of(context: StepContext) -> str | None:
+    """The schema of the version table, as the connection translates it."""
     schema = context.version_table_schema
     return _translation(context).get(schema, schema)
 
@@ -69,6 +70,8 @@ def _is_at_head(context: StepContext) -> bool:
     heads = _read_heads(context)
     if heads is None:
         return False
+    if heads:
+        context.has_table = True
     context.part.keep(heads)
     if not context.history().at_head(heads):
         return False

@@ -33,10 +33,11 @@ from ...results import Step
 from .. import revisions
 from ..bridge import proxied
 from ..bridge import write_sql_verbatim
+from ..calling import call
 from ..context import describe_step
 from ..context import StepContext
 from ..offline import OfflineContext
-from ..rebuilds.batch import KeepingOperations
+from ..rebuilds.operations import KeepingOperations
 from ..runs import first_line
 from .statements import drops
 from .statements import read_statement
@@ -122,7 +123,7 @@ class _Recorder:
         self._found, self._outside = [], False
         try:
             with proxied(self._env, self._operations), _apart():
-                self._context._call(step, self._kwargs)
+                call(self._context, step, self._kwargs)
         except (Exception, SystemExit) as e:
             note = f"Its SQL can't be told without running it ({first_line(e)})."
             return dataclasses.replace(described, note=note)

@@ -80,20 +80,23 @@ class Recorder(Watcher):
         self._table = make_table(context.version_table, context.version_table_schema)
         self._columns: list[str] = []
         self._checksums: dict[str, str] = {}
-        self._row: dict[str, t.Any] = {}
+        self._rows: list[dict[str, t.Any]] = []
         self._failed = False
         self._error: BaseException | None = None
 
     def planned(self) -> None:
         """Take the checksums now: this is what was loaded."""
-        for step in self.context.part.steps:
-            with contextlib.suppress(OSError):
-                self._checksums[step.revision.id] = checksum(step.revision.path)
+        history, steps = self.context.history(), self.context.part.steps
+        for step, described in zip(self.context.planned or (), steps, strict=True):
+            for id_, path in _files(step, described, history).items():
+                with contextlib.suppress(OSError):
+                    self._checksums[id_] = checksum(path)
 
     @contextlib.contextmanager
     def step(self, step: t.Any, described: Step) -> t.Iterator[None]:
-        """Note what will stand in the row."""
-        self._row = self._begin(step, described)
+        """Note what will stand in the row, or in those of a snapshot's heads."""
+        files = _files(step, described, self.context.history())
+        self._rows = [self._begin(step, described, id_) for id_ in files]
         if self.context.target.dialect.ddl_commits:
             # Made later, it would commit the version row without the row that it is for.
             self._make_table()
@@ -103,8 +106,7 @@ class Recorder(Watcher):
             self._error = e
             raise
 
-    def _begin(self, step: t.Any, described: Step) -> dict[str, t.Any]:
-        id_ = described.revision.id
+    def _begin(self, step: t.Any, described: Step, id_: str) -> dict[str, t.Any]:
         below = self.context.history().below(id_)
         if described.direction == "stamp" and not step.to_revisions:
             id_, below = BASE, ()
@@ -128,7 +130,7 @@ class Recorder(Watcher):
         """Remember the step that failed."""
         if result.state == "failed":
             self._failed = True
-            self._row |= {"seconds": result.seconds}
+            self._note(seconds=result.seconds)
         return result
 
     def undone(self) -> None:
@@ -149,14 +151,19 @@ class Recorder(Watcher):
             self._insert("failed")
 
     def _write(self, result: StepResult) -> None:
-        self._row |= {"seconds": result.seconds}
+        self._note(seconds=result.seconds)
         self._insert(result.state)
+
+    def _note(self, **values: t.Any) -> None:
+        for row in self._rows:
+            row |= values
 
     def _insert(self, state: str) -> None:
         self._make_table()
-        row = {**self._row, "state": state}
-        known = {name: row[name] for name in self._columns if name in row}
-        self.context.live.execute(self._table.insert().values(known))
+        self._note(state=state)
+        for row in self._rows:
+            known = {name: row[name] for name in self._columns if name in row}
+            self.context.live.execute(self._table.insert().values(known))
 
     def _make_table(self) -> None:
         """Make the table where there is none, and see which columns it has."""
@@ -168,6 +175,14 @@ class Recorder(Watcher):
             self._table.create(connection)
             columns = list(self._table.columns)
         self._columns = [column.name for column in columns]
+
+
+def _files(step: t.Any, described: Step, history: History) -> dict[str, str]:
+    """What a step is on record as: id -> path; a snapshot as each of its heads."""
+    if described.direction == "snapshot":
+        ids = step.to_revisions
+        return {id_: history.entries[id_].revision.path for id_ in ids}
+    return {described.revision.id: described.revision.path}
 
 
 def who() -> str:

@@ -14,13 +14,15 @@ from ...results import Report
 from ...results import Unfinished
 from ..environments import Environment
 from ..environments import Names
+from ..snapshots.use import JOURNAL_KEY
+from ..snapshots.use import unfinished_step
 from .journal import Decision
 from .journal import describe
-from .journal import journal_of
 from .journal import refusal
 from .journal import settled
 from .journal import short
 from .journal import wait_for
+from .watchers import journal_of
 
 if t.TYPE_CHECKING:
     from alembic.script import ScriptDirectory
@@ -113,18 +115,24 @@ def _step(
 
     :raises RepairError: The code doesn't have the revision.
     """
-    if key.revision not in context.history().entries:
+    step: t.Any = None
+    if key == JOURNAL_KEY:
+        step = unfinished_step(
+            script, context.history(), context.settings, context.target
+        )
+    elif key.revision in context.history().entries:
+        make = (
+            MigrationStep.upgrade_from_script
+            if key.direction == "upgrade"
+            else MigrationStep.downgrade_from_script
+        )
+        step = make(script.revision_map, script.get_revision(key.revision))
+    if step is None:
         raise RepairError(
             f"The code doesn't have revision {key.revision}, which is unfinished on the"
             f" database {context.target.name!r}.",
             fix="Deploy the code that has it, or use --undo.",
         )
-    make = (
-        MigrationStep.upgrade_from_script
-        if key.direction == "upgrade"
-        else MigrationStep.downgrade_from_script
-    )
-    step: t.Any = make(script.revision_map, script.get_revision(key.revision))
     if decision.action == "done":
         step.migration_fn = _nothing
     return step

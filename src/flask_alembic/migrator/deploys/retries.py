@@ -50,22 +50,25 @@ class Obstacle:
     tries: int = 1
 
 
-def meet(
-    context: StepContext, error: BaseException, where: str, *, again: bool
-) -> None:
+def meet(context: StepContext, error: BaseException, where: str = "") -> bool:
     """Note an error of the run, if it came from waiting for a lock in vain.
 
     :param where: The revision, if a step was running.
+    :return: Whether this database's lock it was.
     """
     met = context.run.obstacle
-    if (met is not None and met.error is error) or not isinstance(error, DBAPIError):
-        return
+    if met is not None and met.error is error:
+        return met.part is context.part
+    if not isinstance(error, DBAPIError):
+        return False
     if not (context.timeouts.ours and context.repeats.waited(driver_error(error))):
-        return
+        return False
     message = describe(context, driver_error(error), error.statement, where)
     statements = _watched.get(context.live)
     tries = 1 if statements is None else statements.tries(driver_error(error))
+    again = context.can_begin_again
     context.run.obstacle = Obstacle(error, context.part, message, again, tries)
+    return True
 
 
 def driver_error(error: DBAPIError) -> BaseException:

@@ -116,7 +116,7 @@ class _Look:
             code="revision-not-recorded",
             severity="info",
             message=f"Not recorded: {', '.join(ids[:NAMED])}{more}, applied to the"
-            f" database {self._name!r} before the record began.",
+            f" database {self._name!r} before the record began, or with a snapshot.",
             effect="Whether they were edited since can't be told.",
         )
 

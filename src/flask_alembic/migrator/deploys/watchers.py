@@ -9,8 +9,13 @@ from ...results import Step
 from ...results import StepResult
 
 if t.TYPE_CHECKING:
+    from ...dialects.journal import Journal
     from ..context import StepContext
     from ..runs import Run
+
+
+class Untried(Exception):
+    """A step asks for what can't be rolled back: it and the rest aren't tried."""
 
 
 class Watcher:
@@ -50,13 +55,26 @@ class Watcher:
 
 def watchers_of(context: StepContext, run: Run) -> tuple[Watcher, ...]:
     """What accompanies this database's steps, in the order in which it is asked."""
-    from .journal import watcher_of
-    from .record import Recorder
-
     if context.trial is not None:
         return (context.trial,)
     watchers: list[Watcher] = []
     if context.settings.history and run.changes:
+        from .record import Recorder
+
         watchers.append(Recorder(context))
-    # Last: what others do isn't the revision's, and it ends where they have ended.
-    return (*watchers, *watcher_of(context, run))
+    journal = journal_of(context) if run.changes else None
+    if journal is not None:
+        from .journal import JournalWatcher
+
+        # Last: what others do isn't the revision's, and it ends where they have ended.
+        watchers.append(JournalWatcher(context, journal, run.decision))
+    return tuple(watchers)
+
+
+def journal_of(context: StepContext) -> Journal | None:
+    """The journal of a context's database; None where it needs none."""
+    if context.setup.callers or context.as_sql:
+        return None
+    return context.target.dialect.journal(
+        context.live, table=context.version_table, schema=context.version_table_schema
+    )

@@ -14,12 +14,14 @@ from alembic.util import sqla_compat
 from ...dialects.expressions import Check
 from ...dialects.expressions import check_name
 from ...dialects.expressions import mentioned
+from . import computed
 from .check_operations import CreateCheck
 from .check_operations import DropCheck
 from .constraints import keep
 from .constraints import Met
 from .constraints import say_named
 from .constraints import shortened
+from .table_operations import BothWays
 
 if t.TYPE_CHECKING:
     from ...dialects.expressions import Expressions
@@ -111,6 +113,8 @@ class _Checks:
         self._met = met
         self._expressions = expressions
         self._left = list(found.checks)
+        self._paired: list[tuple[Check, Wanted]] = []
+        self._computed = computed.differing(met, found, wanted)
         self._wanted = self._read(wanted)
         self._taken = {check.name for check in found.checks if check.name}
         self._given = {
@@ -132,9 +136,10 @@ class _Checks:
 
     def run(self) -> None:
         """Pair them by name, then by what they demand."""
-        self._forget_alembics()
         missing = [item for item in self._wanted if not self._take_same(item)]
-        missing = [item for item in missing if not item.bound]
+        missing = [item for item in missing if not item.bound or self._is_new(item)]
+        self._forget_alembics(missing)
+        missing += self._take_from_columns()
         changed = [item for item in missing if self._by_name(item.name)]
         gone = [c for c in self._left if not (c.inline or self._is_of_type(c))]
         drops = [self._drop(c) for c in gone if self._may(c, reflected=True)]
@@ -162,7 +167,50 @@ class _Checks:
             same = next(found, None)
         if same is not None:
             self._left.remove(same)
+            self._paired.append((same, item))
         return same is not None
+
+    def _is_new(self, item: Wanted) -> bool:
+        """Whether a column stays as it is but for the check that its type makes."""
+        names = {str(column.name) for column in item.constraint.columns}
+        return names <= set(self._met.found.columns.keys()) and not (
+            any(self._belongs(check, item) for check in self._left)
+            or any(_is_retyped(op, names) for op in self._met.container.ops)
+        )
+
+    def _take_from_columns(self) -> list[Wanted]:
+        """Take checks out of columns' definitions; gives those that are still wanted.
+
+        A column that is changed or renamed gets a definition without them.
+        """
+        touched = self._touched()
+        gone = [(c, None) for c in self._left if c.inline]
+        moved = [(c, item) for c, item in self._paired if touched & set(c.columns)]
+        wanted: list[Wanted] = []
+        for check, item in (*gone, *moved):
+            if check.taken and not self._is_of_type(check):
+                wanted += [item] if item is not None else []
+                # The column has its old name until the draft's renames have run.
+                operations = self._refinement.ops.ops
+                operations.insert(0, self._take_from_column(check))
+        return wanted
+
+    def _touched(self) -> set[str]:
+        key = (self._met.schema, self._met.name)
+        names = set(self._refinement.names.columns.get(key, {}).values())
+        names |= self._computed
+        for op in self._met.container.ops:
+            if isinstance(op, (ops.AlterColumnOp, ops.DropColumnOp)):
+                names.add(str(op.column_name))
+        return names
+
+    def _take_from_column(self, check: Check) -> BothWays:
+        table = sa.Table(self._met.name, sa.MetaData(), schema=self._met.schema)
+        made = sa.CheckConstraint(sa.text(check.sql.replace(":", r"\:")))
+        table.append_constraint(made)
+        (column,) = check.columns
+        logger.info("Detected removed check of '%s.%s'", self._met.name, column)
+        return BothWays(check.taken, check.put, [("remove_constraint", made)])
 
     def _words(self, check: Check) -> str:
         return self._expressions.normal(check.sql)
@@ -174,15 +222,20 @@ class _Checks:
 
     def _is_of_type(self, check: Check) -> bool:
         """Whether it is what is left of the check of an enum or a boolean."""
-        bound = [item for item in self._wanted if item.bound]
-        if any(check.name and check.name == item.name for item in bound):
-            return True
-        columns = [{c.name for c in item.constraint.columns} for item in bound]
-        return set(check.columns) in columns
+        return any(self._belongs(check, item) for item in self._wanted if item.bound)
 
-    def _forget_alembics(self) -> None:
-        """Take away what Alembic's own comparison of names has found."""
-        bound = {item.name for item in self._wanted if item.bound}
+    def _belongs(self, check: Check, item: Wanted) -> bool:
+        """Whether a check is what an enum or a boolean has made, or made before."""
+        columns = {str(column.name) for column in item.constraint.columns}
+        same_name = bool(check.name) and check.name == item.name
+        return same_name or set(check.columns) == columns
+
+    def _forget_alembics(self, ours: t.Sequence[Wanted]) -> None:
+        """Take away what Alembic's own comparison of names has found.
+
+        :param ours: What is made here.
+        """
+        bound = {item.name for item in self._wanted if item.bound and item not in ours}
         container = self._met.container
         container.ops[:] = [
             op
@@ -226,3 +279,11 @@ class _Checks:
         name = shortened(check_name(self._met.name, columns, self._taken), longest)
         self._taken.add(name)
         return name
+
+
+def _is_retyped(op: ops.MigrateOperation, columns: t.Collection[str]) -> bool:
+    return (
+        isinstance(op, ops.AlterColumnOp)
+        and op.modify_type is not None
+        and op.column_name in columns
+    )

@@ -1,7 +1,12 @@
-"""Computed columns: another expression is another column, computed anew for every row."""
+"""Computed columns: another expression is another column, computed anew for every row.
+
+PostgreSQL changes no type of a column that a computed one uses: that one is made anew,
+too.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import typing as t
 
@@ -11,10 +16,11 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 from alembic.util import PriorityDispatchResult
 
+from ...dialects.expressions import mentioned
 from ...results import Finding
 from .constraints import Met
 from .required_operations import Refill
-from .table_operations import TableChanges
+from .users import Users
 
 if t.TYPE_CHECKING:
     from ...dialects.expressions import ModelWords
@@ -42,89 +48,200 @@ def _leave(*arguments: t.Any) -> PriorityDispatchResult:
 def compare(
     refinement: Refinement, met: Met, found: TableWords, wanted: ModelWords
 ) -> None:
-    """Drop and make the computed columns of a table that differ."""
+    """Drop and make the computed columns of a table that differ, or are in the way."""
+    _Table(refinement, met, found, wanted).run()
+
+
+def differing(met: Met, found: TableWords, wanted: ModelWords) -> set[str]:
+    """Names of a table's columns that are computed in another way."""
+    names: set[str] = set()
     for column in met.wanted.columns:
         name = str(column.name)
-        if name not in met.found.columns:
-            continue
-        was = found.computed.get(name)
-        if was is None and column.computed is None:
-            continue
-        now = wanted.computed.get(name)
+        was, now = found.computed.get(name), wanted.computed.get(name)
         unknown = column.computed is not None and now is None
-        if not unknown and was != now:
-            _replace(refinement, met, column)
+        if name in met.found.columns and not unknown and was != now:
+            names.add(name)
+    return names
 
 
-def _replace(refinement: Refinement, met: Met, column: sa.Column[t.Any]) -> None:
-    name, table, schema = str(column.name), met.name, met.schema
-    old = met.found.columns[name]
-    logger.info("Detected changed computed column '%s.%s'", met.full_name, name)
-    container = met.container
-    container.ops[:] = [op for op in container.ops if not _is_about(op, name)]
-    indexes = [index for index in met.wanted.indexes if name in index.columns]
-    before = {index.name for index in met.found.indexes if name in index.columns}
-    kept = [index for index in indexes if index.name in before]
-    gone: list[ops.MigrateOperation] = [
-        *(ops.DropIndexOp.from_index(index) for index in kept),
-        ops.DropColumnOp.from_column_and_tablename(schema, table, old),
-    ]
-    made: list[ops.MigrateOperation] = [
-        ops.AddColumnOp.from_column_and_tablename(schema, table, column),
-        *(ops.CreateIndexOp.from_index(index) for index in kept),
-    ]
-    # Apart, since one batch knows one column of a name.
-    parts: list[ops.MigrateOperation] = [
-        TableChanges(table, gone, schema=schema),
-        TableChanges(table, made, schema=schema),
-    ]
-    fill = _fill(refinement, met, old, column)
-    if fill is not None:
-        # What fills on the way back stands last there.
-        parts.insert(len(parts) if fill.forth else 0, fill)
-    place = _place(refinement, container)
-    refinement.ops.ops[place:place] = parts
-    if column.computed is not None and old.computed is None:
-        _say_lost(refinement, met, name)
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Table:
+    refinement: Refinement
+    met: Met
+    found: TableWords
+    wanted: ModelWords
 
+    def run(self) -> None:
+        """Replace what differs and what stands in the way."""
+        differing_names = differing(self.met, self.found, self.wanted)
+        retyped = self._held_types()
+        names = differing_names | self._users(differing_names | retyped)
+        replaced = [c for c in self.met.wanted.columns if c.name in names]
+        for column in replaced:
+            if column.name in differing_names:
+                self._say_changed(column)
+            else:
+                self._say_replaced(str(column.name))
+        if replaced or retyped:
+            self._replace(replaced, retyped)
 
-def _place(refinement: Refinement, container: ops.ModifyTableOps) -> int:
-    operations = refinement.ops.ops
-    places = (n for n, op in enumerate(operations) if op is container)
-    return next(places, len(operations) - 1) + 1
+    # -- which -------------------------------------------------------------------------
 
+    def _held_types(self) -> set[str]:
+        """Columns that get another type, which computed ones would hold."""
+        support = self.refinement.context.target.dialect
+        if not support.expressions_class.holds_types:
+            return set()
+        return {
+            op.column_name
+            for op in self.met.container.ops
+            if isinstance(op, ops.AlterColumnOp) and op.modify_type is not None
+        }
 
-def _is_about(op: ops.MigrateOperation, name: str) -> bool:
-    return isinstance(op, ops.AlterColumnOp) and op.column_name == name
+    def _users(self, names: set[str]) -> set[str]:
+        """The computed columns that are computed from these, or from those."""
+        columns = list(self.met.found.columns.keys())
+        found: set[str] = set()
+        while True:
+            more = {
+                name
+                for name, expression in self.found.computed.items()
+                if (names | found) & set(mentioned(expression, columns))
+            }
+            if more <= found:
+                return found
+            found |= more
 
+    def _needs(self, column: sa.Column[t.Any], names: set[str]) -> bool:
+        """Whether a model's computed column is computed from one of these."""
+        if column.computed is None:
+            return False
+        written = self.wanted.computed.get(str(column.name))
+        sql = written or str(column.computed.sqltext)
+        columns = [str(c.name) for c in self.met.wanted.columns]
+        return bool(names & set(mentioned(sql, columns)))
 
-def _fill(
-    refinement: Refinement,
-    met: Met,
-    old: sa.Column[t.Any],
-    new: sa.Column[t.Any],
-) -> Refill | None:
-    """Let a column that isn't computed any more have the values that it had."""
-    if old.computed is not None and new.computed is not None:
-        return None
-    dialect = refinement.context.dialect
-    computed = old.computed if old.computed is not None else new.computed
-    assert computed is not None
-    quote = dialect.identifier_preparer.quote
-    table = ".".join(quote(part) for part in (met.schema, met.name) if part)
-    words = refinement.context.target.dialect.expressions_class(refinement.context.live)
-    sql = f"UPDATE {table} SET {quote(str(new.name))} = {words.sql(computed.sqltext)}"
-    return Refill(sql, forth=new.computed is None)
+    # -- how ---------------------------------------------------------------------------
 
-
-def _say_lost(refinement: Refinement, met: Met, name: str) -> None:
-    refinement.findings.append(
-        Finding(
-            "computed",
-            "warning",
-            f"{met.full_name}.{name} becomes a computed column (database"
-            f" {refinement.context.target.name!r}).",
-            effect="The values that its rows have are replaced by computed ones.",
-            where=f"{met.full_name}.{name}",
+    def _replace(
+        self, replaced: t.Sequence[sa.Column[t.Any]], retyped: set[str]
+    ) -> None:
+        """Let the columns go before the table's other changes, and come after them."""
+        met = self.met
+        names = {str(column.name) for column in replaced}
+        schema, table, container = met.schema, met.name, met.container
+        container.ops[:] = [op for op in container.ops if not _is_about(op, names)]
+        users = Users(self.refinement, met, self.found)
+        first, last = users.take(names)
+        gone: list[ops.MigrateOperation] = [
+            *first,
+            *self._taken_drops(retyped),
+            *(
+                ops.DropColumnOp.from_column_and_tablename(
+                    schema, table, met.found.columns[str(column.name)]
+                )
+                for column in reversed(replaced)
+            ),
+        ]
+        made: list[ops.MigrateOperation] = [
+            *(
+                ops.AddColumnOp.from_column_and_tablename(schema, table, column)
+                for column in replaced
+            ),
+            *self._taken_adds(retyped),
+            *last,
+        ]
+        # Apart, since one batch knows one column of a name.
+        before: list[ops.MigrateOperation] = []
+        after: list[ops.MigrateOperation] = []
+        if gone:
+            before.append(users.part(gone))
+        if made:
+            after.append(users.part(made))
+        for fill in filter(None, map(self._fill, replaced)):
+            # What fills on the way back stands last there.
+            (after if fill.forth else before).append(fill)
+        operations = self.refinement.ops.ops
+        place = next(
+            (n for n, op in enumerate(operations) if op is container), len(operations)
         )
-    )
+        operations[place + 1 : place + 1] = after
+        operations[place:place] = before[::-1]
+
+    def _taken_drops(self, retyped: set[str]) -> list[ops.MigrateOperation]:
+        """Let computed columns that go do so before a type changes."""
+        container = self.met.container
+        users = self._users(retyped)
+        taken = [
+            op
+            for op in container.ops
+            if isinstance(op, ops.DropColumnOp) and op.column_name in users
+        ]
+        container.ops[:] = [op for op in container.ops if op not in taken]
+        return [*taken]
+
+    def _taken_adds(self, retyped: set[str]) -> list[ops.MigrateOperation]:
+        """Let new computed columns come when the types have changed."""
+        container = self.met.container
+        taken = [
+            op
+            for op in container.ops
+            if isinstance(op, ops.AddColumnOp) and self._needs(op.column, retyped)
+        ]
+        container.ops[:] = [op for op in container.ops if op not in taken]
+        return [*taken]
+
+    def _fill(self, new: sa.Column[t.Any]) -> Refill | None:
+        """Let a column that isn't computed any more have the values that it had."""
+        met, old = self.met, self.met.found.columns[str(new.name)]
+        if (old.computed is None) == (new.computed is None):
+            return None
+        context = self.refinement.context
+        computed = old.computed if old.computed is not None else new.computed
+        assert computed is not None
+        quote = context.dialect.identifier_preparer.quote
+        table = ".".join(quote(part) for part in (met.schema, met.name) if part)
+        words = context.target.dialect.expressions_class(context.live)
+        value = words.sql(computed.sqltext)
+        sql = f"UPDATE {table} SET {quote(str(new.name))} = {value}"
+        return Refill(sql, forth=new.computed is None)
+
+    # -- what is said ------------------------------------------------------------------
+
+    def _say_changed(self, column: sa.Column[t.Any]) -> None:
+        name = f"{self.met.full_name}.{column.name}"
+        logger.info("Detected changed computed column '%s'", name)
+        old = self.met.found.columns[str(column.name)]
+        if column.computed is not None and old.computed is None:
+            self._say(
+                "warning",
+                name,
+                "becomes a computed column",
+                "The values that its rows have are replaced by computed ones.",
+            )
+
+    def _say_replaced(self, column: str) -> None:
+        self._say(
+            "info",
+            f"{self.met.full_name}.{column}",
+            "is computed from a column that changes",
+            "It is dropped and made anew, with its indexes and constraints.",
+        )
+
+    def _say(
+        self, severity: t.Literal["info", "warning"], name: str, what: str, effect: str
+    ) -> None:
+        database = self.refinement.context.target.name
+        self.refinement.findings.append(
+            Finding(
+                "computed",
+                severity,
+                f"{name} {what} (database {database!r}).",
+                effect=effect,
+                where=name,
+            )
+        )
+
+
+def _is_about(op: ops.MigrateOperation, names: t.Container[str]) -> bool:
+    return isinstance(op, ops.AlterColumnOp) and op.column_name in names

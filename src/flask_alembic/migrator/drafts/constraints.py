@@ -48,11 +48,13 @@ class Met:
     :param container: Its differences; Alembic keeps it if it has any.
     :param found: As it was reflected.
     :param wanted: The model's.
+    :param dropped: Columns of unique constraints without a name that go already.
     """
 
     container: ops.ModifyTableOps
     found: sa.Table
     wanted: sa.Table
+    dropped: list[set[str]] = dataclasses.field(default_factory=list)
 
     @property
     def schema(self) -> str | None:
@@ -120,7 +122,7 @@ def find_unnamed(refinement: Refinement) -> None:
         for op in dropped:
             kind = _KINDS[str(op.constraint_type)]
             convention[kind] = CONVENTION[kind]
-            op.constraint_name = conv(_conventional(op.to_constraint()))
+            op.constraint_name = conv(conventional(op.to_constraint()))
         container.naming_convention = convention
         keep(refinement, container)
 
@@ -142,20 +144,26 @@ def _drop_uniques(refinement: Refinement, met: Met) -> None:
         found = inspector.get_unique_constraints(met.name, schema=met.schema)
     except NotImplementedError:
         return
-    wanted = [
-        {column.name for column in constraint.columns}
-        for constraint in met.wanted.constraints
-        if isinstance(constraint, sa.UniqueConstraint)
-        and not isinstance(constraint.name, str)
-    ]
+    wanted = unnamed_uniques(met.wanted)
     for unique in found:
         columns = unique["column_names"]
-        if unique["name"] is None and set(columns) not in wanted:
+        done = set(columns) in wanted or set(columns) in met.dropped
+        if unique["name"] is None and not done:
             constraint = sa.UniqueConstraint(*(met.found.c[name] for name in columns))
             op = ops.DropConstraintOp.from_constraint(constraint)
             met.container.ops.insert(0, op)
             # The reflected table must not keep it for those who look after us.
             met.found.constraints.discard(constraint)
+
+
+def unnamed_uniques(table: sa.Table) -> list[set[str]]:
+    """The columns of a table's unique constraints without a name."""
+    return [
+        {str(column.name) for column in constraint.columns}
+        for constraint in table.constraints
+        if isinstance(constraint, sa.UniqueConstraint)
+        and not isinstance(constraint.name, str)
+    ]
 
 
 # -- new ones without a name -----------------------------------------------------------
@@ -180,7 +188,7 @@ def _name(refinement: Refinement, container: ops.ModifyTableOps, op: t.Any) -> N
     ):
         return
     longest = refinement.context.dialect.max_identifier_length
-    op.constraint_name = conv(shortened(_conventional(constraint), longest))
+    op.constraint_name = conv(shortened(conventional(constraint), longest))
     say_named(refinement, container, str(op.constraint_name))
 
 
@@ -264,7 +272,7 @@ def _index_name(op: t.Any) -> str | None:
     return str(op.index_name) if isinstance(op, ops.DropIndexOp) else None
 
 
-def _conventional(constraint: sa.Constraint) -> str:
+def conventional(constraint: sa.Constraint) -> str:
     """The name that the default convention gives."""
     kinds = {
         sa.UniqueConstraint: "uq",

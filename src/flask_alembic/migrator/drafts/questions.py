@@ -8,6 +8,7 @@ from ...results import Finding
 from ...results import Question
 from .definitions import definition
 from .definitions import table_definition
+from .renames.scores import AnyShape
 from .renames.scores import Candidate
 from .renames.scores import Shape
 from .renames.scores import TableShape
@@ -16,6 +17,17 @@ if t.TYPE_CHECKING:
     from .refining import Choices
 
 POSSIBLE_RENAME = "possible-rename"
+
+
+def column_option(table: str, old: Shape, new: Shape) -> str:
+    """What says yes on the command line, and is the name of the answer."""
+    return f"--rename {table}.{old.name}={new.name}"
+
+
+def table_option(schema: str | None, old: TableShape, new: TableShape) -> str:
+    """Likewise, for a table."""
+    prefix = f"{schema}." if schema else ""
+    return f"--rename-table {prefix}{old.name}={new.name}"
 
 
 def about_column(
@@ -33,7 +45,7 @@ def about_column(
         text=f"Is the column {shown}.{new.name} the old {table}.{old.name}, renamed?",
         name=f"{table}.{old.name}",
         details={old.name: definition(old), new.name: definition(new)},
-        option=f"--rename {table}.{old.name}={new.name}",
+        option=column_option(table, old, new),
         default=candidate.strong,
     )
 
@@ -50,7 +62,7 @@ def about_table(
         text=f"Is the table {prefix}{new.name} the old {prefix}{old.name}, renamed?",
         name=f"{prefix}{old.name}",
         details={old.name: table_definition(old), new.name: table_definition(new)},
-        option=f"--rename-table {prefix}{old.name}={new.name}",
+        option=table_option(schema, old, new),
         default=candidate.strong,
     )
 
@@ -65,6 +77,24 @@ def answered(question: Question, choices: Choices) -> bool | None:
     if question.option not in choices.answers:
         choices.answers[question.option] = bool(choices.ask(question))
     return bool(choices.answers[question.option])
+
+
+def agreed(
+    old: t.Sequence[AnyShape],
+    new: t.Sequence[AnyShape],
+    option: t.Callable[[AnyShape, AnyShape], str],
+    choices: Choices,
+) -> list[Candidate[AnyShape]]:
+    """The pairs that were agreed to for another database, however they look here.
+
+    :param option: What says yes to a pair.
+    """
+    return [
+        Candidate(a, b, 1.0, strong=True)
+        for a in old
+        for b in new
+        if choices.answers.get(option(a, b)) is True
+    ]
 
 
 def possible(question: Question) -> Finding:

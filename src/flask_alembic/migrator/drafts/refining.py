@@ -24,9 +24,11 @@ from . import checks
 from . import companions
 from . import computed
 from . import constraints
+from . import dependents
 from . import expressions
 from . import needed_indexes
 from . import partial_indexes
+from . import primary_keys
 from . import reflection as bulk
 from . import required
 from . import sequences
@@ -41,9 +43,11 @@ from .renames.view import NewNames
 from .renames.view import RenamedInspector
 from .settled import HeldColumns
 from .table_operations import in_batches
+from .unchanged import view as unchanged
 
 if t.TYPE_CHECKING:
     from ..context import StepContext
+    from .renames.others import Others
 
 PLUGIN = "flask_alembic.drafts"
 ALEMBICS = "alembic.autogenerate.*"
@@ -85,6 +89,7 @@ class Refinement:
     :param tables: Those that are in the database and have a model.
     :param fillable: Columns that ``choices.defaults`` can give a value to.
     :param held: Columns whose type or default the database is asked about.
+    :param others: The other databases of the command.
     """
 
     context: StepContext
@@ -93,6 +98,7 @@ class Refinement:
     choices: Choices
     ownership: Ownership
     held: HeldColumns
+    others: Others
     tables: list[Met] = dataclasses.field(default_factory=list)
     findings: list[Finding] = dataclasses.field(default_factory=list)
     renames: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -138,20 +144,25 @@ def _refiners() -> tuple[Refiner, ...]:
         report,
         refuse_without_models,
         enums.refine_columns,
+        primary_keys.compare,
         required.require,
         sequences.compare,
         enums.refine_types,
         casts.convert,
+        dependents.stop_for_dependents,
         in_batches,
         companions.put_in_order,
     )
 
 
 @contextlib.contextmanager
-def refining(context: StepContext, choices: Choices) -> t.Iterator[list[Refinement]]:
+def refining(
+    context: StepContext, choices: Choices, others: Others
+) -> t.Iterator[list[Refinement]]:
     """Let a comparison in the block be refined; gives what was done.
 
     :param context: The database's.
+    :param others: The other databases of the command.
     """
     _register()
     done: list[Refinement] = []
@@ -164,9 +175,10 @@ def refining(context: StepContext, choices: Choices) -> t.Iterator[list[Refineme
     ownership.apply(opts)
     tables = constraints.hold(opts)
     enums.watch(opts)
-    opts[_KEY] = (context, choices, ownership, held, tables, done)
+    opts[_KEY] = (context, choices, ownership, held, others, tables, done)
     try:
-        with partial_indexes.unwarned(), bulk.reading(opts, context):
+        with partial_indexes.unwarned(), bulk.reading(opts, context) as read:
+            unchanged.leave_out(opts, read, before, settled.asking(context))
             yield done
     finally:
         opts.clear()
@@ -178,6 +190,7 @@ def _register() -> None:
     # The registry is global: a name of its own keeps it out of everyone's wildcard.
     plugin = Plugin(PLUGIN)
     bulk.add_comparators(plugin)
+    unchanged.add_comparators(plugin)
     enums.add_comparator(plugin)
     settled.add_comparators(plugin)
     constraints.add_comparators(plugin)
@@ -190,8 +203,10 @@ def _register() -> None:
 def _refine(autogen: AutogenContext, ops: UpgradeOps) -> PriorityDispatchResult:
     if _KEY not in autogen.opts:
         return PriorityDispatchResult.CONTINUE
-    context, choices, ownership, held, tables, done = autogen.opts[_KEY]
-    refinement = Refinement(context, autogen, ops, choices, ownership, held, tables)
+    context, choices, ownership, held, others, tables, done = autogen.opts[_KEY]
+    refinement = Refinement(
+        context, autogen, ops, choices, ownership, held, others, tables
+    )
     for refiner in _refiners():
         refiner(refinement)
     done.append(refinement)

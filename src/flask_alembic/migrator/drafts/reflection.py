@@ -16,12 +16,14 @@ from alembic.util import DispatchPriority
 from alembic.util import PriorityDispatchResult
 
 from ...dialects.bulk import BulkReflection
+from ...dialects.bulk import TableKey
 from .renames.view import RenamedInspector
 
 if t.TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import UpgradeOps
 
+    from ...dialects.base import DialectSupport
     from ..context import StepContext
 
 _KEY = "flask_alembic_bulk"
@@ -50,6 +52,15 @@ class Bulk:
             return sa.inspect(self._context.live)
         return self._found.inspector()
 
+    @property
+    def support(self) -> DialectSupport:
+        """What is known of this kind of database."""
+        return self._context.target.dialect
+
+    def is_whole(self, table: TableKey) -> bool:
+        """Whether what was read of a table is all that there is to compare."""
+        return self._found is not None and self._found.is_whole(table)
+
     def reflect_column(self, reflect: t.Callable[..., None]) -> t.Callable[..., None]:
         """Let Alembic ask memory who owns a sequence, which it asks for each column.
 
@@ -63,7 +74,7 @@ class Bulk:
 
 
 @contextlib.contextmanager
-def reading(opts: dict[str, t.Any], context: StepContext) -> t.Iterator[None]:
+def reading(opts: dict[str, t.Any], context: StepContext) -> t.Iterator[Bulk]:
     """Let comparisons in the block know what was read at once.
 
     :param opts: The migration context's; they are put back by the caller.
@@ -77,7 +88,7 @@ def reading(opts: dict[str, t.Any], context: StepContext) -> t.Iterator[None]:
     collects = gc.isenabled()
     gc.disable()
     try:
-        yield
+        yield bulk
     finally:
         if collects:
             gc.enable()

@@ -25,7 +25,9 @@ from ...dialects.columns import Pair
 if t.TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
+    from ..context import StepContext
     from .refining import Refinement
+    from .unchanged.columns import Question
 
 # Where Alembic itself says what it has found.
 logger = logging.getLogger("alembic.autogenerate.compare")
@@ -71,10 +73,11 @@ def _hold_type(
     found: sa.Column[t.Any],
     wanted: sa.Column[t.Any],
 ) -> PriorityDispatchResult:
-    unknown = isinstance(found.type, NullType) or isinstance(wanted.type, NullType)
-    impl = autogen.migration_context.impl
-    if unknown or not impl.compare_type(found, wanted):
+    if isinstance(found.type, NullType) or isinstance(wanted.type, NullType):
         return PriorityDispatchResult.CONTINUE
+    if not autogen.migration_context.impl.compare_type(found, wanted):
+        # Alembic would ask once more.
+        return PriorityDispatchResult.STOP
     op.modify_type = wanted.type
     pair = Pair(op.schema, op.table_name, op.column_name, found, wanted)
     _held(autogen, op, pair).type = True
@@ -127,6 +130,21 @@ def settle(refinement: Refinement) -> None:
     for item, answer in zip(held, answers, strict=True):
         _settle(refinement, item, answer)
     prune(refinement.ops)
+
+
+def asking(context: StepContext) -> t.Callable[[t.Sequence[Question]], list[bool]]:
+    """Ask whether the database sees no difference, before Alembic compares."""
+
+    def ask(questions: t.Sequence[Question]) -> list[bool]:
+        support = context.target.dialect
+        answers = support.agreements(context.live, [asked.pair for asked in questions])
+        return [
+            (not asked.type or answer.type is True)
+            and (not asked.default or answer.default is True)
+            for asked, answer in zip(questions, answers, strict=True)
+        ]
+
+    return ask
 
 
 def _as_found(refinement: Refinement, pair: Pair) -> Pair:

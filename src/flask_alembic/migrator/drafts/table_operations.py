@@ -26,6 +26,29 @@ class Nothing(ops.MigrateOperation):
         return []
 
 
+class BothWays(ops.ExecuteSQLOp):
+    """SQL, and the SQL of its way back.
+
+    :param sql: Empty where there is nothing to do.
+    :param differences: What is shown of it.
+    """
+
+    def __init__(
+        self, sql: str, back: str, differences: t.Sequence[tuple[t.Any, ...]] = ()
+    ) -> None:
+        # A ":" begins a parameter in what op.execute() is given.
+        super().__init__(sql.replace(":", r"\:"))
+        self.sql, self.back, self.differences = sql, back, list(differences)
+
+    def reverse(self) -> t.Any:
+        """Run the other SQL."""
+        return BothWays(self.back, self.sql)
+
+    def to_diff_tuple(self) -> t.Any:
+        """Say it as differences."""
+        return self.differences
+
+
 class TableChanges(ops.ModifyTableOps):
     """Operations on one table.
 
@@ -121,3 +144,15 @@ def _render_nothing(_: AutogenContext, __: Nothing) -> list[str]:
 @Operations.implementation_for(Nothing)
 def _run_nothing(_: Operations, __: Nothing) -> None:
     """The SQL of a draft has nothing of it."""
+
+
+@renderers.dispatch_for(BothWays)
+def _render_both_ways(autogen: AutogenContext, op: BothWays) -> str | list[str]:
+    render: t.Callable[..., str] = renderers.dispatch(ops.ExecuteSQLOp)
+    return render(autogen, op) if op.sql else []
+
+
+@Operations.implementation_for(BothWays)
+def _run_both_ways(operations: Operations, op: BothWays) -> None:
+    if op.sql:
+        operations.execute(op.sqltext)

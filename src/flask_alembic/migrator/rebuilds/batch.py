@@ -20,7 +20,6 @@ SQLAlchemy's constraints, indexes   ``_type_bound``, ``_create_rule``,
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import typing as t
 import warnings
@@ -28,8 +27,6 @@ from contextlib import nullcontext
 
 import sqlalchemy as sa
 from alembic.ddl.sqlite import SQLiteImpl
-from alembic.operations import BatchOperations
-from alembic.operations import Operations
 from alembic.operations.batch import BatchOperationsImpl
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.schema import CreateTable
@@ -46,19 +43,14 @@ from .rebuild import Rebuild
 from .rebuild import verbatim
 
 
-def use_keeping_impl(context: MigrationContext) -> None:
+def keep(context: MigrationContext) -> None:
     """Let batches on this context's SQLite database keep all that a table has.
 
-    What was registered with Alembic for SQLite stays in force below. Other databases
-    and offline SQL are left alone.
+    What was registered with Alembic for SQLite stays in force below.
     """
     impl = context.impl
-    if (
-        isinstance(impl, SQLiteImpl)
-        and not isinstance(impl, KeepingImpl)
-        and not context.as_sql
-    ):
-        impl.__class__ = _keeping(type(impl))
+    if not isinstance(impl, KeepingImpl):
+        impl.__class__ = _keeping(t.cast("type[SQLiteImpl]", type(impl)))
 
 
 @functools.cache
@@ -73,21 +65,29 @@ class KeepingImpl(SQLiteImpl):
     """Alembic's hooks for a rebuild."""
 
     _rebuild: Rebuild | None = None
+    stored: StoredTable | None = None
+    """The table of the batch, as it is; None before anybody has read it."""
     dropped: frozenset[str] = frozenset()
     """Names of constraints typed in a column, which the batch drops."""
     retyped: t.Mapping[str, t.Any] = {}
     """Column -> its type before, if the revision says so; those that get another."""
+
+    @property
+    def batch_class(self) -> type[BatchOperationsImpl]:
+        """What gathers a batch's operations."""
+        return KeepingBatch
 
     def prep_table_for_batch(self, batch_impl: t.Any, table: sa.Table) -> None:
         """Note what the old table has; the new one is described but not made yet."""
         super().prep_table_for_batch(batch_impl, table)
         assert self.connection is not None
         self._rebuild = None
-        _refuse_temporary(self.connection, table)
-        if read_table(self.connection, table.name, table.schema) is not None:
+        stored = self.stored or read_table(self.connection, table.name, table.schema)
+        _refuse_temporary(self.connection, table, stored)
+        if stored is not None:
             refuse_losing_rebuild(self.connection, table.name, table.schema)
             rebuild = Rebuild(self, batch_impl, table)
-            rebuild.prepare()
+            rebuild.prepare(stored)
             self._rebuild = rebuild
 
     def _exec(self, construct: t.Any, *args: t.Any, **kwargs: t.Any) -> t.Any:
@@ -120,8 +120,14 @@ class KeepingImpl(SQLiteImpl):
         rebuild.finish()
 
 
-def _refuse_temporary(connection: sa.Connection, table: sa.Table) -> None:
-    if is_temporary(connection, table.name, table.schema):
+def _refuse_temporary(
+    connection: sa.Connection, table: sa.Table, stored: StoredTable | None
+) -> None:
+    if (
+        stored.hidden
+        if stored is not None
+        else is_temporary(connection, table.name, table.schema)
+    ):
         raise MigrationError(
             f"Table {table.name!r} is temporary: a batch would replace it by a table"
             " that stays.",
@@ -160,6 +166,7 @@ class KeepingBatch(BatchOperationsImpl):
             # Nothing else may be left that needs a rebuild.
             self.recreate = "always"
         self._run(before)
+        impl.stored = self._stored() if before else stored
         impl.dropped = frozenset(str(entry[1][0].name) for entry in inline)
         impl.retyped = {
             arguments[1]: keywords.get("existing_type")
@@ -173,7 +180,7 @@ class KeepingBatch(BatchOperationsImpl):
                     warnings.filterwarnings("ignore", message=message)
                 super().flush()
         finally:
-            impl.dropped, impl.retyped = frozenset(), {}
+            impl.dropped, impl.retyped, impl.stored = frozenset(), {}, None
         self._run(after)
 
     def _stored(self) -> StoredTable | None:
@@ -221,33 +228,3 @@ def _drops_index(entry: Entry, stored: StoredTable | None) -> bool:
         and stored is not None
         and arguments[0].name in stored.indexes
     )
-
-
-class KeepingOperations(Operations):
-    """``op``, with batches that keep what a SQLite table has."""
-
-    @contextlib.contextmanager
-    def batch_alter_table(
-        self,
-        table_name: str,
-        schema: str | None = None,
-        *args: t.Any,
-        **kwargs: t.Any,
-    ) -> t.Iterator[BatchOperations]:
-        """Gather operations on one table; see Alembic's documentation.
-
-        Tables that foreign keys point to are not reflected, unless ``reflect_kwargs``
-        asks for it: the rebuild doesn't need them.
-        """
-        keeping = isinstance(self.impl, KeepingImpl)
-        if keeping and len(args) < _PLACE_OF_REFLECT_KWARGS:
-            given = kwargs.get("reflect_kwargs") or {}
-            kwargs["reflect_kwargs"] = {"resolve_fks": False, **given}
-        with super().batch_alter_table(table_name, schema, *args, **kwargs) as batch:
-            if keeping:
-                t.cast("t.Any", batch.impl).__class__ = KeepingBatch
-            yield batch
-
-
-_PLACE_OF_REFLECT_KWARGS = 7
-"""After recreate, partial_reordering, copy_from, table_args, table_kwargs, reflect_args."""

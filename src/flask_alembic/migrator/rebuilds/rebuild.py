@@ -39,14 +39,19 @@ class Rebuild:
         self.after: list[str] = []
         self.broken_before: dict[str, str] = {}
 
-    def prepare(self) -> None:
-        """Rename columns, write the new table's text, note what comes back after."""
+    def prepare(self, stored: StoredTable) -> None:
+        """Rename columns, write the new table's text, note what comes back after.
+
+        :param stored: The table as it is now.
+        """
         self.broken_before = broken(self.connection, self.schema)
         transfers = self.batch.column_transfers
         existing = frozenset(key for key, how in transfers.items() if "expr" in how)
-        gone = self._rename_columns(existing)
-        stored = read_table(self.connection, self.table.name, self.schema)
-        assert stored is not None
+        renamed, gone = self._rename_columns(existing)
+        if renamed:
+            again = read_table(self.connection, self.table.name, self.schema)
+            assert again is not None
+            stored = again
         dialect = self.connection.dialect
         text = RebuiltText(
             self.batch,
@@ -67,10 +72,13 @@ class Rebuild:
             *stored.triggers,
         ]
 
-    def _rename_columns(self, existing: t.Collection[str]) -> frozenset[str]:
+    def _rename_columns(
+        self, existing: t.Collection[str]
+    ) -> tuple[bool, frozenset[str]]:
         """Let SQLite rename: it knows views, triggers, indexes and foreign keys.
 
-        :return: Names that the dropped columns have now, in lower case.
+        :return: Whether there was anything to rename, and the names that the dropped
+            columns have now, in lower case.
         """
         before = [column.name for column in self.table.columns]
         kept = [name for name in before if name in existing]
@@ -84,7 +92,8 @@ class Rebuild:
                 for old, new in statements:
                     self._rename_column(old, new)
             self._read_from_new_names(renamed)
-        return frozenset(now[name].lower() for name in before if name not in after)
+        gone = frozenset(now[name].lower() for name in before if name not in after)
+        return bool(statements), gone
 
     def _free_names(
         self, before: t.Iterable[str], renamed: t.Mapping[str, str]

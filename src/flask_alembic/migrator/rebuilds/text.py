@@ -161,14 +161,32 @@ class RebuiltText:
     def _edit_primary_key(self, text: TableText) -> None:
         key = self.batch.new_table.primary_key
         after = [column.name for column in key.columns]
-        now = {column.lower() for column in after}
-        if now != set(self.stored.primary_key):
-            self._write_primary_key(text, after, name_of(key))
+        now = tuple(column.lower() for column in after)
+        same = set(now) == set(self.stored.primary_key)
+        if not same or (self._has_new_key and now != self.stored.primary_key):
+            self._write_primary_key(text, after, self._key_name(text))
         elif name_of(key) != name_of(self.batch.table.primary_key):
             self._name_primary_key(text, name_of(key))
         wanted = self.batch.table_kwargs.get("sqlite_autoincrement")
         if wanted and not text.autoincrement and len(after) == 1:
             self._write_autoincrement(text, after[0], name_of(key))
+
+    def _key_name(self, text: TableText) -> str | None:
+        """The new key's name; none for a key without one that only the batch names."""
+        name = name_of(self.batch.new_table.primary_key)
+        found = [c for _, c in text.all_clauses() if c.kind == "PRIMARY"]
+        unnamed = bool(found) and found[0].name is None
+        same = name == name_of(self.batch.table.primary_key)
+        return None if unnamed and same else name
+
+    @property
+    def _has_new_key(self) -> bool:
+        """Whether the batch makes a key, and doesn't only keep the one that it found."""
+        present = (
+            *self.batch.named_constraints.values(),
+            *self.batch.unnamed_constraints,
+        )
+        return not any(key is self.batch.table.primary_key for key in present)
 
     def _write_primary_key(
         self, text: TableText, columns: t.Sequence[str], name: str | None
@@ -177,7 +195,9 @@ class RebuiltText:
             [clause for _, clause in text.all_clauses() if clause.kind == "PRIMARY"]
         )
         if columns:
-            prefix = f"CONSTRAINT {identifier(name)} " if name else ""
+            # SQLAlchemy 2.0.38 doesn't find a name between quotes.
+            quote = self.dialect.identifier_preparer.quote
+            prefix = f"CONSTRAINT {quote(name)} " if name else ""
             listed = ", ".join(identifier(column) for column in columns)
             text.append(f"{prefix}PRIMARY KEY ({listed})")
 

@@ -20,6 +20,7 @@ from ...settings import Settings
 from .. import heads as heads_room
 from ..databases import Target
 from ..folder import MAX_ID
+from ..snapshots import states
 from . import doctor_env
 from . import doctor_files
 from . import installed
@@ -109,7 +110,24 @@ def _databases(commands: Commands, settings: Settings, files: Files) -> list[Fin
         except Exception as e:
             database = target.describe()
             found.append(_unreachable(f"The database {target.name!r}", database.url, e))
-    return found
+    return found + (_snapshots(live) if files.sound else [])
+
+
+def _snapshots(live: Live) -> list[Finding]:
+    """Tell which snapshots upgrades leave aside."""
+    return [
+        Finding(
+            code="snapshot-stale",
+            severity="warning",
+            message=f"The snapshot of {snapshot.database.name!r} isn't used:"
+            f" {snapshot.reason}.",
+            effect="An empty database is brought to the heads by running all revisions.",
+            fix="Write it anew with 'flask db snapshot', or delete it.",
+            where=snapshot.path,
+        )
+        for snapshot in states.look(live, live.history(), None)
+        if snapshot.state == "stale"
+    ]
 
 
 def _through_env_py(

@@ -44,7 +44,7 @@ def named(
 def model_of(refinement: Refinement, op: ops.AlterColumnOp) -> Column | None:
     """The model's column that an operation changes."""
     default = refinement.context.dialect.default_schema_name
-    for table in refinement.autogen.sorted_tables:
+    for table in refinement.autogen.table_key_to_table.values():
         schema = None if table.schema == default else table.schema
         if (schema, table.name) == (op.schema, op.table_name):
             return next((c for c in table.columns if c.name == op.column_name), None)
@@ -189,7 +189,7 @@ class Uses:
     def _models(self) -> dict[tuple[str | None, str, str], Column]:
         autogen = self._refinement.autogen
         found: dict[tuple[str | None, str, str], Column] = {}
-        for table in autogen.sorted_tables:
+        for table in autogen.table_key_to_table.values():
             if not autogen.run_object_filters(table, table.name, "table", False, None):
                 continue
             schema = self.schema(table.schema or self.default_schema)

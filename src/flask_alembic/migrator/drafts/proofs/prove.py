@@ -72,7 +72,7 @@ def _prove(
 ) -> list[Finding]:
     target = live.targets()[name]
     try:
-        with _quiet(), scratch.beside(live, target) as made:
+        with quiet(), scratch.beside(live, target) as made:
             apart = live.apart({name: made.engine})
             # What a revision asks the extension for leads to the copy as well.
             with entry.replaced(g._flask_alembic, live.owner, apart):
@@ -83,7 +83,7 @@ def _prove(
 
 
 @contextlib.contextmanager
-def _quiet() -> t.Iterator[None]:
+def quiet() -> t.Iterator[None]:
     """Say nothing of runs that nobody has asked for."""
     logger = logging.getLogger("alembic")
     level = logger.level

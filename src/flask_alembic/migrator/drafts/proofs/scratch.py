@@ -39,9 +39,10 @@ class Made:
 
 
 @contextlib.contextmanager
-def beside(live: Live, target: Target) -> t.Iterator[Made]:
+def beside(live: Live, target: Target, *, empty: bool = False) -> t.Iterator[Made]:
     """Make a scratch database that is like a database, for the block.
 
+    :param empty: Without its objects.
     :raises NoScratchError: None can be had.
     """
     original = databases.engine_like(target.engine)
@@ -52,7 +53,7 @@ def beside(live: Live, target: Target) -> t.Iterator[Made]:
     is_there = False
     try:
         with _explained(original):
-            made = _make(live, target, scratch)
+            made = _make(live, target, scratch, empty=empty)
         is_there = True
         yield made
     finally:
@@ -80,14 +81,14 @@ def _explained(engine: sa.Engine) -> t.Iterator[None]:
         ) from e
 
 
-def _make(live: Live, target: Target, scratch: Scratch) -> Made:
+def _make(live: Live, target: Target, scratch: Scratch, *, empty: bool) -> Made:
     with live.reading(target) as source:
         heads = heads_room.applied_heads(source, live.settings)
         scratch.create(source)
         engine = _leading_to(scratch)
         with engine.connect() as connection, connection.begin():
             scratch.check(connection)
-            left = scratch.copy(source, connection)
+            left = [] if empty else scratch.copy(source, connection)
     with engine.connect() as connection:
         # Its default schema, where MySQL's reflection looks, is another one.
         engine.dialect.initialize(connection)

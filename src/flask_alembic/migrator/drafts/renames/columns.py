@@ -10,7 +10,7 @@ from alembic.operations import ops
 from ....dialects.renamed import Place
 from .operations import RenameColumn
 from .operations import RenameObject
-from .scores import in_order
+from .order import in_order
 from .view import Key
 
 if t.TYPE_CHECKING:

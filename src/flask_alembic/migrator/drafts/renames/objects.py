@@ -13,7 +13,7 @@ from ....dialects.renamed import Kind
 from ....dialects.renamed import Place
 from ....dialects.renamed import RenameStatements
 from .operations import RenameObject
-from .scores import in_order
+from .order import in_order
 from .view import Key
 
 if t.TYPE_CHECKING:

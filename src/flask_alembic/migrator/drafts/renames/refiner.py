@@ -8,6 +8,7 @@ stand before everything else, and so at the end of a downgrade.
 
 from __future__ import annotations
 
+import functools
 import logging
 import typing as t
 
@@ -22,10 +23,10 @@ from . import objects as rename_objects
 from .columns import Columns
 from .operations import note
 from .operations import RenameTable
+from .order import in_order
 from .scores import Candidate
 from .scores import chosen
 from .scores import column_candidates
-from .scores import in_order
 from .scores import Shape
 from .scores import table_candidates
 from .scores import TableShape
@@ -71,6 +72,7 @@ class _Renaming:
         self._refinement = refinement
         self._context = refinement.context
         self._names = refinement.names
+        self._others = refinement.others
         self._shapes = Shapes(t.cast(t.Any, refinement.context.impl))
         self._words = Words(refinement)
         self._operations: list[ops.MigrateOperation] = []
@@ -136,20 +138,21 @@ class _Renaming:
         gone: t.Mapping[str, ops.DropTableOp],
         made: t.Sequence[ops.CreateTableOp],
     ) -> dict[Key, str]:
-        candidates = table_candidates(
-            [self._shapes.of_table(_dropped(op)) for op in gone.values()],
-            [
-                self._shapes.of_table(self._words.model(schema, op.table_name))
-                for op in made
-            ],
-            self._shapes.same_type,
-        )
+        if not gone or not made:
+            return {}
+        models = [self._words.model(schema, op.table_name) for op in made]
+        old = [self._shapes.of_table(_dropped(op)) for op in gone.values()]
+        new = [self._shapes.of_table(model) for model in models]
+        others = self._others.tables(self._context, models, gone)
+        candidates = table_candidates(old, new, self._shapes.same_type, others)
+        option = functools.partial(questions.table_option, schema)
+        agreed = questions.agreed(old, new, option, self._refinement.choices)
 
         def accept(candidate: Candidate[TableShape]) -> bool:
             question = questions.about_table(self._database, schema, candidate)
             return self._accept(question, gone[candidate.old.name])
 
-        taken = chosen(candidates, accept)
+        taken = chosen([*agreed, *candidates], accept)
         return {(schema, found.old.name): found.new.name for found in taken}
 
     def _accept(
@@ -203,12 +206,16 @@ class _Renaming:
             for op in container.ops
             if isinstance(op, ops.AddColumnOp) and op.column.name not in said.values()
         ]
-        candidates = column_candidates(
-            [self._shapes.of_column(op.to_column()) for op in gone.values()],
-            [self._shapes.of_column(self._words.column(key, c.name)) for c in made],
-            self._shapes.same_type,
-        )
+        if not gone or not made:
+            return {}
+        model, old_name = self._words.model(*key), self._names.old_table(*key)
+        old = [self._shapes.of_column(op.to_column()) for op in gone.values()]
+        new = [self._shapes.of_column(self._words.column(key, c.name)) for c in made]
+        others = self._others.columns(self._context, model, old_name)
+        candidates = column_candidates(old, new, self._shapes.same_type, others)
         old_table, new_table = self._words.spelled(key)
+        option = functools.partial(questions.column_option, old_table)
+        agreed = questions.agreed(old, new, option, self._refinement.choices)
 
         def accept(candidate: Candidate[Shape]) -> bool:
             question = questions.about_column(
@@ -216,7 +223,7 @@ class _Renaming:
             )
             return self._accept(question, gone[candidate.old.name])
 
-        taken = chosen(candidates, accept)
+        taken = chosen([*agreed, *candidates], accept)
         return {found.old.name: found.new.name for found in taken}
 
     def _rename_columns(self, columns: t.Mapping[Key, t.Mapping[str, str]]) -> None:

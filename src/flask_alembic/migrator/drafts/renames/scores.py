@@ -22,6 +22,12 @@ LEAD = 0.1
 EVIDENCE = 5
 """From so many matching columns on, a table's own name hardly matters."""
 
+AGREES = 0.2
+"""How much of its doubt a pair loses if other databases have it too."""
+
+DIFFERS = 0.25
+"""How much of its score it loses if they show that it isn't one."""
+
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
@@ -61,6 +67,23 @@ AnyShape = t.TypeVar("AnyShape", Shape, TableShape)
 SameType: t.TypeAlias = t.Callable[[Shape, Shape], bool]
 
 
+def same_text(old: Shape, new: Shape) -> bool:
+    """Whether two types are spelled the same; a database may know better."""
+    return old.type == new.type
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Other(t.Generic[AnyShape]):
+    """The same table, or schema, in another database that has the same models.
+
+    :param there: Name -> what is there by that name.
+    :param same_type: How that database compares types.
+    """
+
+    there: t.Mapping[str, AnyShape]
+    same_type: SameType = same_text
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Candidate(t.Generic[AnyShape]):
     """Something gone and something new that may be the same.
@@ -73,11 +96,6 @@ class Candidate(t.Generic[AnyShape]):
     new: AnyShape
     score: float
     strong: bool = False
-
-
-def same_text(old: Shape, new: Shape) -> bool:
-    """Whether two types are spelled the same; a database may know better."""
-    return old.type == new.type
 
 
 def name_likeness(old: str, new: str) -> float:
@@ -153,33 +171,83 @@ def _matching(
 
 
 def column_candidates(
-    old: t.Sequence[Shape], new: t.Sequence[Shape], same_type: SameType = same_text
+    old: t.Sequence[Shape],
+    new: t.Sequence[Shape],
+    same_type: SameType = same_text,
+    others: t.Sequence[Other[Shape]] = (),
 ) -> list[Candidate[Shape]]:
-    """Pair the columns of one table, the likeliest pair first."""
-    return _ranked(old, new, lambda a, b: column_score(a, b, same_type))
+    """Pair the columns of one table, the likeliest pair first.
+
+    :param others: The table in other databases.
+    """
+    return _ranked(old, new, column_score, same_type, others)
 
 
 def table_candidates(
     old: t.Sequence[TableShape],
     new: t.Sequence[TableShape],
     same_type: SameType = same_text,
+    others: t.Sequence[Other[TableShape]] = (),
 ) -> list[Candidate[TableShape]]:
-    """Pair the tables of one schema, the likeliest pair first."""
-    return _ranked(old, new, lambda a, b: table_score(a, b, same_type))
+    """Pair the tables of one schema, the likeliest pair first.
+
+    :param others: The schema in other databases.
+    """
+    return _ranked(old, new, table_score, same_type, others)
 
 
 def _ranked(
     old: t.Sequence[AnyShape],
     new: t.Sequence[AnyShape],
-    score: t.Callable[[AnyShape, AnyShape], float],
+    score: t.Callable[[AnyShape, AnyShape, SameType], float],
+    same_type: SameType,
+    others: t.Sequence[Other[AnyShape]],
 ) -> list[Candidate[AnyShape]]:
-    found = [Candidate(a, b, round(score(a, b), 3)) for a in old for b in new]
+    def weighed(a: AnyShape, b: AnyShape) -> float:
+        verdicts = [_verdict(a, b, other, score) for other in others]
+        return round(_weighed(score(a, b, same_type), verdicts), 3)
+
+    found = [Candidate(a, b, weighed(a, b)) for a in old for b in new]
     found = [candidate for candidate in found if candidate.score >= POSSIBLE]
     found = [
         dataclasses.replace(candidate, strong=_is_strong(candidate, found))
         for candidate in found
     ]
     return sorted(found, key=lambda c: (-c.score, c.old.name, c.new.name))
+
+
+def _verdict(
+    old: AnyShape,
+    new: AnyShape,
+    other: Other[AnyShape],
+    score: t.Callable[[AnyShape, AnyShape, SameType], float],
+) -> float | None:
+    """What another database says of a pair: 1 if it has it, -1 if it has something else.
+
+    Where both are there, or none, one comes or goes without the other. One that has the
+    new name alone is through with the change, and doesn't tell how; that is None.
+    """
+    has_old, has_new = old.name in other.there, new.name in other.there
+    if has_new and not has_old:
+        return None
+    if has_old == has_new:
+        return -1.0
+    fits = score(other.there[old.name], new, other.same_type) >= POSSIBLE
+    return 1.0 if fits else -1.0
+
+
+def _weighed(score: float, verdicts: t.Iterable[float | None]) -> float:
+    """Take into account what other databases say of a pair.
+
+    It is asked about everywhere if it is somewhere: one answer holds for all, and a
+    question too many costs less than a column that goes without one.
+    """
+    told = [verdict for verdict in verdicts if verdict is not None]
+    mean = sum(told) / len(told) if told else 0.0
+    least = POSSIBLE if 1.0 in told else min(score, POSSIBLE)
+    if mean < 0:
+        return max(score * (1 + DIFFERS * mean), least)
+    return max(score + AGREES * (1 - score) * mean, least) if told else score
 
 
 def _is_strong(
@@ -211,30 +279,3 @@ def chosen(
         if free and accept(candidate):
             taken.append(candidate)
     return taken
-
-
-def in_order(
-    renames: t.Mapping[str, str], taken: t.Collection[str]
-) -> list[tuple[str, str]]:
-    """Order renames so that no name is wanted before it is free.
-
-    :param taken: Names that a third name for a swap must not be.
-    """
-    left, done = dict(renames), []
-    while left:
-        free = [old for old, new in left.items() if new not in left]
-        if free:
-            done += [(old, left.pop(old)) for old in free]
-            continue
-        old = next(iter(left))
-        third = _third(old, {*taken, *left, *left.values()})
-        done.append((old, third))
-        left[third] = left.pop(old)
-    return done
-
-
-def _third(name: str, taken: t.Collection[str]) -> str:
-    third = f"{name[:50]}_renamed"
-    while third in taken:
-        third += "_"
-    return third

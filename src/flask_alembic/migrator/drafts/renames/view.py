@@ -100,6 +100,15 @@ class RenamedInspector:
         ours: t.Any = self._several if name.startswith("get_multi_") else self._single
         return functools.update_wrapper(functools.partial(ours, kind, method), method)
 
+    def renames(self, schema: str | None, table: str) -> bool:
+        """Whether a table, or something of it, is called by a new name.
+
+        :param table: Its new name.
+        """
+        names, key = self._names, (schema, table)
+        new = names.old_table(schema, table) != table
+        return new or key in names.columns or key in names.objects
+
     def get_table_names(self, schema: str | None = None, **options: t.Any) -> list[str]:
         """The tables, by their new names."""
         found = self._inspector.get_table_names(schema=schema, **options)

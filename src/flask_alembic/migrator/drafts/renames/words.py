@@ -27,7 +27,7 @@ class Words:
         self._said: t.Mapping[str, str] = refinement.choices.renames or {}
         self._models: dict[Key, sa.Table] = {
             (self.schema(table.schema), table.name): table
-            for table in refinement.autogen.sorted_tables
+            for table in refinement.autogen.table_key_to_table.values()
         }
 
     def schema(self, name: str | None) -> str | None:

@@ -1,0 +1,214 @@
+"""Which tables are surely as their models say."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+import sqlalchemy as sa
+
+from ....dialects.bulk import TableKey
+from ..renames.view import RenamedInspector
+from .columns import Columns
+from .columns import Key
+from .columns import Question
+from .constraints import Constraints
+from .constraints import Description
+
+if t.TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+    from ..reflection import Bulk
+
+Ask: t.TypeAlias = t.Callable[[t.Sequence[Question]], t.Sequence[bool]]
+"""Asks the database whether it sees no difference, for each question."""
+
+
+class Watched(t.NamedTuple):
+    """What is known of a comparison before it begins.
+
+    :param bulk: What was read of the database.
+    :param filters: The application's own, which the options have under these names.
+    :param ask: None where texts that differ are a difference.
+    """
+
+    bulk: Bulk
+    filters: t.Mapping[str, t.Any]
+    ask: Ask | None
+
+
+class Unchanged:
+    """Finds the tables of one comparison that are surely the same."""
+
+    def __init__(self, autogen: AutogenContext, watched: Watched) -> None:
+        self._autogen = autogen
+        self._watched = watched
+        self._inspector: t.Any = autogen.inspector
+        impl: t.Any = autogen.migration_context.impl
+        reflect = functools.partial(impl.autogen_column_reflect, self._inspector)
+        self._columns = Columns(impl, reflect)
+        chosen = watched.filters.get("include_name")
+        self._all_names = chosen is None or getattr(chosen, "only_tables", False)
+        support = watched.bulk.support
+        self._constraints = Constraints(
+            autogen.dialect, served=support.indexes_foreign_keys
+        )
+
+    def find(self, schemas: t.Collection[str | None]) -> frozenset[TableKey]:
+        """Compare what was read with the models."""
+        alike: dict[TableKey, _Alike] = {}
+        identified: set[TableKey] = set()
+        models = self._models()
+        for schema in schemas:
+            names = self._candidates(schema, models)
+            for name, found in self._described(schema, names):
+                table = models[schema, name]
+                if not self._constraints.same_key(table, found):
+                    continue
+                identified.add((schema, name))
+                keys = self._compare(schema, table, found)
+                if keys is not None:
+                    alike[schema, name] = _Alike(keys, _referred(found))
+        same = self._answers({key for one in alike.values() for key in one.questions})
+        # Who refers to a key that may change is looked at with it.
+        return frozenset(
+            table
+            for table, one in alike.items()
+            if one.questions <= same and one.referred <= identified
+        )
+
+    def _compare(
+        self, schema: str | None, table: sa.Table, found: Description
+    ) -> set[Key] | None:
+        """Compare a table; gives what is left to ask, None where it may differ."""
+        if self._constraints.same(table, found) and self._same_comment(table, found):
+            return self._columns.compare(schema, table, found.columns)
+        return None
+
+    def _models(self) -> dict[TableKey, sa.Table]:
+        """The models' tables that can be compared here."""
+        default = self._autogen.dialect.default_schema_name
+        context = self._autogen.migration_context
+        found: dict[TableKey, sa.Table] = {}
+        several: set[TableKey] = {(context.version_table_schema, context.version_table)}
+        for table in self._autogen.table_key_to_table.values():
+            key = (None if table.schema == default else table.schema, str(table.name))
+            if key in found or _is_listened_to(table):
+                several.add(key)
+            found[key] = table
+        return {key: table for key, table in found.items() if key not in several}
+
+    def _candidates(
+        self, schema: str | None, models: t.Container[TableKey]
+    ) -> list[str]:
+        return [
+            name
+            for name in self._inspector.get_table_names(schema=schema)
+            if (schema, name) in models
+            and self._watched.bulk.is_whole((schema, name))
+            and not self._is_renamed((schema, name))
+            and self._included(name, "table", {"schema_name": schema})
+        ]
+
+    def _is_renamed(self, key: TableKey) -> bool:
+        inspector = self._inspector
+        return isinstance(inspector, RenamedInspector) and inspector.renames(*key)
+
+    def _included(self, name: str | None, kind: t.Any, parents: t.Any) -> bool:
+        return self._autogen.run_name_filters(name, kind, parents)
+
+    # -- what is read --------------------------------------------------------------------
+
+    def _described(
+        self, schema: str | None, names: t.Sequence[str]
+    ) -> t.Iterator[tuple[str, Description]]:
+        """Read what an inspector tells of tables."""
+        if not names:
+            return
+        several = [self._several(kind, schema, names) for kind in _KINDS]
+        for name in names:
+            found: list[t.Any] = [read.get((schema, name)) for read in several]
+            description = Description(*found)
+            if None in found[:-1]:
+                continue
+            if self._all_names or self._names_included(schema, name, description):
+                yield name, description
+
+    def _several(
+        self, kind: str, schema: str | None, names: t.Sequence[str]
+    ) -> t.Mapping[TableKey, t.Any]:
+        read = getattr(self._inspector, f"get_multi_{kind}")
+        try:
+            return t.cast(
+                "t.Mapping[TableKey, t.Any]", read(schema=schema, filter_names=names)
+            )
+        except NotImplementedError:
+            return {}
+
+    def _names_included(
+        self, schema: str | None, table: str, found: Description
+    ) -> bool:
+        """Whether the application's filter lets everything of a table be compared."""
+        kinds: dict[str, t.Sequence[t.Any]] = {
+            "column": found.columns,
+            "unique_constraint": found.uniques,
+            "index": found.indexes,
+            "foreign_key_constraint": found.foreign_keys,
+        }
+        return all(
+            self._included(
+                info["name"], kind, {"table_name": table, "schema_name": schema}
+            )
+            for kind, infos in kinds.items()
+            for info in infos
+        )
+
+    # -- what is decided -----------------------------------------------------------------
+
+    def _same_comment(self, table: sa.Table, found: Description) -> bool:
+        if not self._autogen.dialect.supports_comments:
+            return True
+        return ((found.comment or {}).get("text") or None) == (table.comment or None)
+
+    def _answers(self, keys: t.Collection[Key]) -> set[Key]:
+        """Ask the database what texts leave open."""
+        ask = self._watched.ask
+        if ask is None or not keys:
+            return set()
+        wanted = list(keys)
+        answers = ask([self._columns.questions[key] for key in wanted])
+        return {key for key, same in zip(wanted, answers, strict=True) if same}
+
+
+class _Alike(t.NamedTuple):
+    """A table that differs in nothing but, perhaps, what is left to ask.
+
+    :param questions: Keys.
+    :param referred: The tables that its foreign keys refer to.
+    """
+
+    questions: set[Key]
+    referred: set[TableKey]
+
+
+def _referred(found: Description) -> set[TableKey]:
+    return {
+        (info["referred_schema"], info["referred_table"]) for info in found.foreign_keys
+    }
+
+
+_KINDS = (
+    "columns",
+    "pk_constraint",
+    "foreign_keys",
+    "unique_constraints",
+    "indexes",
+    "check_constraints",
+    "table_comment",
+)
+
+
+def _is_listened_to(table: sa.Table) -> bool:
+    """Whether somebody hears of columns that are reflected."""
+    heard = (table.dispatch, table.metadata.dispatch)
+    return any(bool(t.cast(t.Any, one).column_reflect) for one in heard)
