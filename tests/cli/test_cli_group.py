@@ -78,8 +78,11 @@ def make_app(name: str, folder: Path, url: str = "sqlite://") -> flask.Flask:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> flask.Flask:
-    return make_app("one", tmp_path)
+def app(tmp_path: Path) -> t.Iterator[flask.Flask]:
+    made = make_app("one", tmp_path)
+    yield made
+    for engine in made.extensions["alembic"].engines.values():
+        engine.dispose()
 
 
 def method_parameters(command: str) -> dict[str, t.Any]:

@@ -15,6 +15,8 @@ from support.servers import Database
 import flask_alembic.dialects
 from flask_alembic.dialects import DialectSupport
 from flask_alembic.dialects import support
+from flask_alembic.dialects.bulk import BulkReflection
+from flask_alembic.dialects.keys import Keys
 
 
 class Entry:
@@ -24,8 +26,14 @@ class Entry:
         return Third
 
 
+class ThirdKeys(Keys):
+    """A third party's way with primary keys."""
+
+
 class Third(DialectSupport):
-    """A third party's class."""
+    """A third party's class, with an attribute where ours import."""
+
+    keys_class = ThirdKeys
 
 
 def test_unknown_systems_get_safe_defaults() -> None:
@@ -45,7 +53,10 @@ def test_a_third_party_adds_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flask_alembic.dialects, "entry_points", entry_points)
     dialect = sqlite.dialect()
     dialect.name = "third"
-    assert type(support(dialect)) is Third
+    found = support(dialect)
+    assert type(found) is Third
+    assert found.keys_class is ThirdKeys
+    assert found.bulk_class is BulkReflection
 
 
 def test_what_each_system_does() -> None:

@@ -45,6 +45,46 @@ def test_nothing_is_loaded(one: Scripted, text: str) -> None:
     assert done.stdout == "[]\n", done.stderr
 
 
+OWN = """
+import sys
+from app import app
+with app.app_context():
+    import flask_migrate
+    flask_migrate.upgrade()
+print(*(name for name in sys.modules if name.startswith("flask_alembic.")))
+"""
+
+RUNNING = {
+    *("bridge", "calling", "commands", "configured", "context", "databases", "entry"),
+    *("environments", "folder", "headers", "heads", "history", "live", "order"),
+    *("readings", "revisions", "running", "runs", "scripted", "scripted_logging"),
+    *("state", "steps", "targets", "version_rows", "watch", "rebuilds", "deploys"),
+    *("rebuilds.operations", "snapshots", "snapshots.files", "snapshots.step"),
+    *("snapshots.use", "deploys.checksum", "deploys.limits", "deploys.locks"),
+    *("deploys.retries", "deploys.watchers"),
+}
+SYSTEM = {
+    *("base", "journal", "locks", "repeats", "returning", "timeouts", "sqlite"),
+    *("sqlite.references", "sqlite.support", "sqlite.waits"),
+    *("isolation", "postgresql", "postgresql.support", "postgresql.waits"),
+    *("mysql", "mysql.support", "mysql.waits", "mysql.journal", "mysql.inverse"),
+}
+
+
+def test_an_upgrade_at_head_loads_what_it_needs(one: Scripted) -> None:
+    """Nothing of drafts, dry runs, records, offline SQL and rebuilds."""
+    one.tables("a", "b")
+    one.ok("upgrade")
+    done = one.python(OWN)
+    assert done.exit_code == 0, done.stderr
+    loaded = {name.partition(".")[2] for name in done.stdout.split()}
+    rooms = {name for name in loaded if name.startswith(("migrator.", "dialects."))}
+    allowed = {f"migrator.{name}" for name in RUNNING}
+    allowed |= {f"dialects.{name}" for name in SYSTEM}
+    assert rooms <= allowed, sorted(rooms - allowed)
+    assert "migrator.scripted" in rooms
+
+
 def test_nothing_is_made(project: Scripted) -> None:
     """Unlike the other extension, this one's folder is made by ``init``."""
     with project.app():

@@ -8,23 +8,23 @@ import typing as t
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from ..results import TableLock
-from .bulk import BulkReflection
-from .columns import Agreement
-from .columns import Pair
-from .dependents import ColumnName
-from .dependents import Dependent
-from .enums import EnumTypes
-from .expressions import Expressions
-from .keys import Keys
-from .locks import SessionLock
-from .renamed import RenameStatements
 from .repeats import Repeats
 from .timeouts import Limits
 from .timeouts import Timeouts
 
 if t.TYPE_CHECKING:
+    from ..results import TableLock
+    from .bulk import BulkReflection
+    from .columns import Agreement
+    from .columns import Pair
+    from .dependents import ColumnName
+    from .dependents import Dependent
+    from .enums import EnumTypes
+    from .expressions import Expressions
     from .journal import Journal
+    from .keys import Keys
+    from .locks import SessionLock
+    from .renamed import RenameStatements
     from .scratch import Scratch
 
 
@@ -144,6 +144,10 @@ class DialectSupport:
 
     A third party adds one through the entry point group ``flask_alembic.dialects``,
     whose names are SQLAlchemy's dialect names.
+
+    What only drafts, proofs or dry runs need are properties that import it: a run that
+    migrates doesn't pay for it. A subclass may have plain attributes in their place,
+    though Pyright would rather see properties.
     """
 
     setup_class: type[ConnectionSetup] = ConnectionSetup
@@ -155,23 +159,8 @@ class DialectSupport:
 
     repeats_class: type[Repeats] = Repeats
 
-    enum_types: type[EnumTypes] | None = None
-    """How it makes types of enums; None where a column has them, or a check."""
-
     keeps_checks_of_types: bool = False
     """Whether Alembic leaves a type's check when the column gets another type."""
-
-    rename_statements: type[RenameStatements] = RenameStatements
-    """How it renames what Alembic has no operation for."""
-
-    bulk_class: type[BulkReflection] = BulkReflection
-    """How it describes all of its tables at once."""
-
-    expressions_class: type[Expressions] = Expressions
-    """How it writes checks, computed columns and indexes."""
-
-    keys_class: type[Keys] = Keys
-    """How it changes primary keys."""
 
     indexes_foreign_keys: bool = False
     """Whether a foreign key makes an index of its name, which stays without it."""
@@ -188,8 +177,43 @@ class DialectSupport:
     ddl_commits: bool = False
     """Whether DDL commits the transaction that it runs in."""
 
-    lock_trace: type[LockTrace] | None = None
-    """What a dry run learns of locks from, if there is anything."""
+    @property
+    def enum_types(self) -> type[EnumTypes] | None:
+        """How it makes types of enums; None where a column has them, or a check."""
+        return None
+
+    @property
+    def rename_statements(self) -> type[RenameStatements]:
+        """How it renames what Alembic has no operation for."""
+        from .renamed import RenameStatements
+
+        return RenameStatements
+
+    @property
+    def bulk_class(self) -> type[BulkReflection]:
+        """How it describes all of its tables at once."""
+        from .bulk import BulkReflection
+
+        return BulkReflection
+
+    @property
+    def expressions_class(self) -> type[Expressions]:
+        """How it writes checks, computed columns and indexes."""
+        from .expressions import Expressions
+
+        return Expressions
+
+    @property
+    def keys_class(self) -> type[Keys]:
+        """How it changes primary keys."""
+        from .keys import Keys
+
+        return Keys
+
+    @property
+    def lock_trace(self) -> type[LockTrace] | None:
+        """What a dry run learns of locks from, if there is anything."""
+        return None
 
     def prepare(self, connection: sa.Connection, *, callers: bool) -> ConnectionSetup:
         """Set a connection up for migrations, before anything ran on it."""
@@ -233,6 +257,8 @@ class DialectSupport:
 
         :return: In the order of the pairs; by default it can't tell.
         """
+        from .columns import Agreement
+
         return [Agreement()] * len(pairs)
 
     def conversion(

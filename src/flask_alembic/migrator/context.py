@@ -36,7 +36,6 @@ from .deploys import locks
 from .deploys.watchers import Untried
 from .deploys.watchers import Watcher
 from .deploys.watchers import watchers_of
-from .drafts import companions
 from .history import History
 from .rebuilds.operations import KeepingOperations
 from .running import Running
@@ -157,8 +156,11 @@ class StepContext(MigrationContext):
         self = t.cast("t.Self", context)
         self.target, self.setup, self.history = target, setup, history
         self.settings, self.watchers = settings, ()
-        # Revisions may use the operations that these bring.
-        companions.load(settings.plugins)
+        if settings.plugins:
+            from .drafts import companions
+
+            # Revisions may use the operations that these bring.
+            companions.load(settings.plugins)
         self.several, self.fallback = several, fallback
         self.part, self.planned = DatabaseRun(target.describe()), None
         self.applied, self.split = set(), False

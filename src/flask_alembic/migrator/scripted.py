@@ -30,10 +30,8 @@ from .bridge import proxied
 from .bridge import write_sql_verbatim
 from .context import StepContext
 from .databases import Target
-from .deploys import dry
 from .deploys import limits
 from .deploys import locks
-from .deploys import record
 from .deploys import retries
 from .environments import Applied
 from .environments import Names
@@ -41,7 +39,6 @@ from .environments import Records
 from .environments import unanswered
 from .environments import Visitor
 from .live import Live
-from .offline import OfflineContext
 from .rebuilds.operations import use_keeping_impl
 from .runs import first_line
 from .runs import Run
@@ -85,6 +82,8 @@ class Scripted:
 
     def records(self, names: Names) -> Records:
         """Read the tables beside the version tables that env.py configures."""
+        from .deploys import record
+
         found: Records = {}
 
         def look(_: t.Any, context: t.Any) -> None:
@@ -202,6 +201,8 @@ class _Meeting:
             use_keeping_impl(adopted)
         self._watch_commits(adopted)
         if self._run.dry:
+            from .deploys import dry
+
             dry.refuse(adopted)
             self._stack.enter_context(dry.rolling_back(adopted))
         if adopted._in_external_transaction and adopted._transaction_per_migration:
@@ -234,6 +235,8 @@ class _Meeting:
 
     def _adopt_offline(self, context: MigrationContext, url: t.Any) -> None:
         """Take over a context that writes SQL, and let it begin with the guard."""
+        from .offline import OfflineContext
+
         pool = NullPool(t.cast(t.Any, None), dialect=context.dialect)
         address = sa.make_url(url or f"{context.dialect.name}://")
         engine = sa.Engine(pool, context.dialect, address)

@@ -10,22 +10,21 @@ from sqlalchemy import event
 from ..base import DialectSupport
 from ..base import guard_message
 from ..base import sql_string
-from ..columns import Agreement
-from ..columns import Pair
 from ..isolation import TransactionalSetup
-from ..renamed import MySQLRenames
-from . import columns as mysql_columns
-from .bulk import MySQLBulk
-from .expressions import MySQLExpressions
-from .keys import MySQLKeys
 from .waits import MySQLLock
 from .waits import MySQLRepeats
 from .waits import MySQLTimeouts
 from .waits import NO_DDL
 
 if t.TYPE_CHECKING:
+    from ..columns import Agreement
+    from ..columns import Pair
     from ..journal import Journal
+    from ..renamed import MySQLRenames
     from ..scratch import Scratch
+    from .bulk import MySQLBulk
+    from .expressions import MySQLExpressions
+    from .keys import MySQLKeys
 
 
 class MySQLSetup(TransactionalSetup):
@@ -57,22 +56,47 @@ class MySQLSupport(DialectSupport):
 
     setup_class = MySQLSetup
     keeps_checks_of_types = True
-    rename_statements = MySQLRenames
     lock_class = MySQLLock
     timeouts_class = MySQLTimeouts
     repeats_class = MySQLRepeats
     ddl_commits = True
-
-    bulk_class = MySQLBulk
-    expressions_class = MySQLExpressions
-    keys_class = MySQLKeys
     indexes_foreign_keys = True
+
+    @property
+    def rename_statements(self) -> type[MySQLRenames]:
+        """Indexes are renamed, and a column is said again as a whole."""
+        from ..renamed import MySQLRenames
+
+        return MySQLRenames
+
+    @property
+    def bulk_class(self) -> type[MySQLBulk]:
+        """What is read at once is parsed by SQLAlchemy."""
+        from .bulk import MySQLBulk
+
+        return MySQLBulk
+
+    @property
+    def expressions_class(self) -> type[MySQLExpressions]:
+        """Compared in a temporary table, which commits nothing."""
+        from .expressions import MySQLExpressions
+
+        return MySQLExpressions
+
+    @property
+    def keys_class(self) -> type[MySQLKeys]:
+        """A key is dropped and the other made at once."""
+        from .keys import MySQLKeys
+
+        return MySQLKeys
 
     def agreements(
         self, connection: sa.Connection, pairs: t.Sequence[Pair]
     ) -> list[Agreement]:
         """Compare what SHOW CREATE TABLE says of both."""
-        return mysql_columns.agreements(connection, pairs)
+        from . import columns
+
+        return columns.agreements(connection, pairs)
 
     def journal(
         self, connection: sa.Connection, *, table: str, schema: str | None

@@ -11,26 +11,23 @@ from ..base import guard_message
 from ..base import identifier
 from ..base import run_raw
 from ..base import sql_string
-from ..columns import Agreement
-from ..columns import Pair
-from ..dependents import ColumnName
-from ..dependents import Dependent
 from ..isolation import TransactionalSetup
-from ..renamed import PostgreSQLRenames
-from . import casts as postgresql_casts
-from . import columns as postgresql_columns
-from . import dependents as postgresql_dependents
-from .bulk import PostgreSQLBulk
-from .enums import PostgreSQLEnums
-from .expressions import PostgreSQLExpressions
-from .keys import PostgreSQLKeys
-from .trace import PostgreSQLTrace
 from .waits import PostgreSQLLock
 from .waits import PostgreSQLRepeats
 from .waits import PostgreSQLTimeouts
 
 if t.TYPE_CHECKING:
+    from ..columns import Agreement
+    from ..columns import Pair
+    from ..dependents import ColumnName
+    from ..dependents import Dependent
+    from ..renamed import PostgreSQLRenames
     from ..scratch import Scratch
+    from .bulk import PostgreSQLBulk
+    from .enums import PostgreSQLEnums
+    from .expressions import PostgreSQLExpressions
+    from .keys import PostgreSQLKeys
+    from .trace import PostgreSQLTrace
 
 
 class PostgreSQLSetup(TransactionalSetup):
@@ -51,23 +48,60 @@ class PostgreSQLSupport(DialectSupport):
     """PostgreSQL and what speaks its dialect."""
 
     setup_class = PostgreSQLSetup
-    enum_types = PostgreSQLEnums
-    rename_statements = PostgreSQLRenames
     lock_class = PostgreSQLLock
     timeouts_class = PostgreSQLTimeouts
     repeats_class = PostgreSQLRepeats
-    lock_trace = PostgreSQLTrace
     error_ends_transaction = True
 
-    bulk_class = PostgreSQLBulk
-    expressions_class = PostgreSQLExpressions
-    keys_class = PostgreSQLKeys
+    @property
+    def enum_types(self) -> type[PostgreSQLEnums]:
+        """Values are added and renamed in place; for all else a type is made anew."""
+        from .enums import PostgreSQLEnums
+
+        return PostgreSQLEnums
+
+    @property
+    def rename_statements(self) -> type[PostgreSQLRenames]:
+        """Everything is renamed in place."""
+        from ..renamed import PostgreSQLRenames
+
+        return PostgreSQLRenames
+
+    @property
+    def bulk_class(self) -> type[PostgreSQLBulk]:
+        """Each kind of thing is read for all tables of all schemas."""
+        from .bulk import PostgreSQLBulk
+
+        return PostgreSQLBulk
+
+    @property
+    def expressions_class(self) -> type[PostgreSQLExpressions]:
+        """Compared in a savepoint that is rolled back."""
+        from .expressions import PostgreSQLExpressions
+
+        return PostgreSQLExpressions
+
+    @property
+    def keys_class(self) -> type[PostgreSQLKeys]:
+        """What SERIAL would have made is made with a key."""
+        from .keys import PostgreSQLKeys
+
+        return PostgreSQLKeys
+
+    @property
+    def lock_trace(self) -> type[PostgreSQLTrace]:
+        """Locks last until the transaction's end: pg_locks knows them."""
+        from .trace import PostgreSQLTrace
+
+        return PostgreSQLTrace
 
     def agreements(
         self, connection: sa.Connection, pairs: t.Sequence[Pair]
     ) -> list[Agreement]:
         """Compare what the catalog says of both."""
-        return postgresql_columns.agreements(connection, pairs)
+        from . import columns
+
+        return columns.agreements(connection, pairs)
 
     def conversion(
         self,
@@ -77,13 +111,17 @@ class PostgreSQLSupport(DialectSupport):
         new: sa.types.TypeEngine[t.Any],
     ) -> tuple[str, str] | None:
         """Casts that are only made if they are asked for are asked for."""
-        return postgresql_casts.conversion(connection, column, old, new)
+        from . import casts
+
+        return casts.conversion(connection, column, old, new)
 
     def dependents(
         self, connection: sa.Connection, columns: t.Sequence[ColumnName]
     ) -> list[Dependent]:
         """Views, rules, triggers and policies."""
-        return postgresql_dependents.dependents(connection, columns)
+        from .dependents import dependents
+
+        return dependents(connection, columns)
 
     def scratch(self, engine: sa.Engine, name: str) -> Scratch:
         """A database with all objects of another one, as the catalog has them."""

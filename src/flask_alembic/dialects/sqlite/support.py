@@ -22,13 +22,7 @@ from ..base import guard_message
 from ..base import identifier
 from ..base import run_raw
 from ..base import sql_string
-from ..columns import Agreement
-from ..columns import Pair
 from ..returning import on_return
-from . import defaults as sqlite_defaults
-from .bulk import SQLiteBulk
-from .expressions import SQLiteExpressions
-from .keys import SQLiteKeys
 from .references import refuse_new
 from .references import Violations
 from .references import violations
@@ -37,7 +31,12 @@ from .waits import SQLiteRepeats
 from .waits import SQLiteTimeouts
 
 if t.TYPE_CHECKING:
+    from ..columns import Agreement
+    from ..columns import Pair
     from ..scratch import Scratch
+    from .bulk import SQLiteBulk
+    from .expressions import SQLiteExpressions
+    from .keys import SQLiteKeys
 
 LEGACY_TRANSACTION_CONTROL = -1
 """``sqlite3.LEGACY_TRANSACTION_CONTROL``, which Python 3.11 doesn't have."""
@@ -324,15 +323,34 @@ class SQLiteSupport(DialectSupport):
     transactional_ddl = True
     keeps_rebuilt_tables = True
 
-    bulk_class = SQLiteBulk
-    expressions_class = SQLiteExpressions
-    keys_class = SQLiteKeys
+    @property
+    def bulk_class(self) -> type[SQLiteBulk]:
+        """The pragmas are joined with the list of tables."""
+        from .bulk import SQLiteBulk
+
+        return SQLiteBulk
+
+    @property
+    def expressions_class(self) -> type[SQLiteExpressions]:
+        """Words are compared: SQLite has none of its own."""
+        from .expressions import SQLiteExpressions
+
+        return SQLiteExpressions
+
+    @property
+    def keys_class(self) -> type[SQLiteKeys]:
+        """A key changes in a rebuild; an INTEGER that is it alone counts by itself."""
+        from .keys import SQLiteKeys
+
+        return SQLiteKeys
 
     def agreements(
         self, connection: sa.Connection, pairs: t.Sequence[Pair]
     ) -> list[Agreement]:
         """Compare the values of defaults."""
-        return sqlite_defaults.agreements(connection, pairs)
+        from . import defaults
+
+        return defaults.agreements(connection, pairs)
 
     def scratch(self, engine: sa.Engine, name: str) -> Scratch:
         """A file in a temporary folder."""

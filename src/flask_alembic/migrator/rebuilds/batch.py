@@ -20,7 +20,6 @@ SQLAlchemy's constraints, indexes   ``_type_bound``, ``_create_rule``,
 
 from __future__ import annotations
 
-import functools
 import typing as t
 import warnings
 from contextlib import nullcontext
@@ -28,7 +27,6 @@ from contextlib import nullcontext
 import sqlalchemy as sa
 from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations.batch import BatchOperationsImpl
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy.schema import CreateTable
 
 from ...dialects.sqlite.expressions import unnamed_checks
@@ -41,24 +39,6 @@ from ...dialects.sqlite.text import TableText
 from ...errors import MigrationError
 from .rebuild import Rebuild
 from .rebuild import verbatim
-
-
-def keep(context: MigrationContext) -> None:
-    """Let batches on this context's SQLite database keep all that a table has.
-
-    What was registered with Alembic for SQLite stays in force below.
-    """
-    impl = context.impl
-    if not isinstance(impl, KeepingImpl):
-        impl.__class__ = _keeping(t.cast("type[SQLiteImpl]", type(impl)))
-
-
-@functools.cache
-def _keeping(base: type[SQLiteImpl]) -> type[SQLiteImpl]:
-    # No __dialect__ of its own: Alembic would register it for the whole process.
-    kind: t.Any = type(base)
-    made: type[SQLiteImpl] = kind(f"Keeping{base.__name__}", (KeepingImpl, base), {})
-    return made
 
 
 class KeepingImpl(SQLiteImpl):

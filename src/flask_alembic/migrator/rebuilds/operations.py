@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import typing as t
 
 import sqlalchemy as sa
@@ -11,16 +12,53 @@ from alembic.operations import BatchOperations
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
+if t.TYPE_CHECKING:
+    from alembic.operations.batch import BatchOperationsImpl
+
 
 def use_keeping_impl(context: MigrationContext) -> None:
     """Let batches on this context's SQLite database keep all that a table has.
 
-    Other databases and offline SQL are left alone.
+    Other databases and offline SQL are left alone. What was registered with Alembic for
+    SQLite stays in force below.
     """
-    if isinstance(context.impl, SQLiteImpl) and not context.as_sql:
-        from .batch import keep
+    impl = context.impl
+    if (
+        not isinstance(impl, SQLiteImpl)
+        or context.as_sql
+        or hasattr(type(impl), "batch_class")
+    ):
+        return
+    impl.__class__ = _mixed(AwaitingImpl, type(impl))
 
-        keep(context)
+
+@functools.cache
+def _mixed(kind: type[SQLiteImpl], base: type[SQLiteImpl]) -> type[SQLiteImpl]:
+    # No __dialect__ of its own: Alembic would register it for the whole process.
+    meta: t.Any = type(base)
+    made: type[SQLiteImpl] = meta(f"{kind.__name__}Of{base.__name__}", (kind, base), {})
+    return made
+
+
+class AwaitingImpl(SQLiteImpl):
+    """Becomes what keeps tables at the first batch: most runs have none to load it for."""
+
+    def _keep(self) -> t.Any:
+        from .batch import KeepingImpl
+
+        # Mixed in above: the other one is what was found.
+        base = type(self).__bases__[1]
+        self.__class__ = _mixed(KeepingImpl, base)  # type: ignore[assignment]
+        return self
+
+    @property
+    def batch_class(self) -> type[BatchOperationsImpl]:
+        """What gathers a batch's operations."""
+        return t.cast("type[BatchOperationsImpl]", self._keep().batch_class)
+
+    def prep_table_for_batch(self, batch_impl: t.Any, table: sa.Table) -> None:
+        """Begin a batch that whoever made it hasn't asked :attr:`batch_class` for."""
+        self._keep().prep_table_for_batch(batch_impl, table)
 
 
 class KeepingOperations(Operations):

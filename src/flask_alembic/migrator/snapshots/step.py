@@ -54,9 +54,10 @@ class SnapshotStep(StampStep):
 
     def describe(self) -> Step:
         """Describe it as data."""
+        number = len(self.ids)
         revision = Revision(
             id=", ".join(self.to_),
-            message=f"{len(self.ids)} revisions in one step",
+            message=f"{number} revision{'s' * (number != 1)} in one step",
             path=str(self.head.path),
         )
         return Step(revision, "snapshot")
