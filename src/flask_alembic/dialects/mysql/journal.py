@@ -157,6 +157,10 @@ class MySQLJournal:
         )
         return bool(found) and found[0][0] != "Sleep"
 
+    def can_judge(self, entry: Entry) -> bool:
+        """Whether it can be told later that a statement has run, should nobody say so."""
+        return entry.kind == "schema" and entry.fingerprint is not None
+
     def judge(self, entry: Entry) -> StatementState:
         """Tell whether a statement that was begun has run."""
         if entry.done:

@@ -2,8 +2,9 @@
 write down the others.
 
 Reads and DML are only remembered. The statement that commits implicitly takes all of
-them into the journal with it, together with itself as begun; when it has run it is
-marked as done at once.
+them into the journal with it, together with itself as begun. When it has run it is marked
+as done: by the next such statement's commit if the definitions tell as well that it has
+run, otherwise at once.
 """
 
 from __future__ import annotations
@@ -236,7 +237,9 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
             if first_word(entry.sql) != "UNLOCK":
                 return
             self._lock = None
-        elif not self._own_transaction and entry.kind in ("read", "session", "write"):
+        elif not self._own_transaction and (
+            entry.kind in ("read", "session", "write") or self._journal.can_judge(entry)
+        ):
             return
         self._own_transaction = False
         self._journal.write(self._key, self._buffer)
