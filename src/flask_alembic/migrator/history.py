@@ -247,19 +247,18 @@ class History:
 
     @functools.cached_property
     def _branches(self) -> Mapping[str, set[str]]:
-        """Branch labels of each revision, those included that it has from others.
+        """Branch labels of the revisions that have any, of their own or from others.
 
         As in Alembic: whatever follows a labelled revision has the label, and in a line
         that nothing leaves or enters so has what comes before.
         """
+        labelled = [(i, e) for i, e in self.entries.items() if e.revision.labels]
         children: dict[str, list[str]] = {}
-        for id_, entry in self.entries.items():
+        for id_, entry in self.entries.items() if labelled else ():
             for parent in entry.revision.parents:
                 children.setdefault(parent, []).append(id_)
-        found: dict[str, set[str]] = {id_: set() for id_ in self.entries}
-        for id_, entry in self.entries.items():
-            if not entry.revision.labels:
-                continue
+        found: dict[str, set[str]] = {}
+        for id_, entry in labelled:
             todo, seen = [id_], {id_}
             while todo:
                 following = [c for c in children.get(todo.pop(), ()) if c not in seen]
@@ -271,7 +270,7 @@ class History:
                     seen.add(parents[0])
                     parents = self.entries[parents[0]].revision.parents
             for other in seen:
-                found[other].update(entry.revision.labels)
+                found.setdefault(other, set()).update(entry.revision.labels)
         return found
 
     def _in_line(self, id_: str) -> bool:
@@ -296,7 +295,7 @@ class History:
         return LogEntry(
             entry.revision,
             entry.doc,
-            branches=tuple(sorted(self._branches[id])),
+            branches=tuple(sorted(self._branches.get(id, ()))),
             children=tuple(i for i in after if i in children),
             dependents=tuple(i for i in after if i not in children),
         )
