@@ -23,7 +23,7 @@ AT_HEAD = 2
 AROUND = {"sqlite": 8, "postgresql": 8, "mariadb": 14}
 """What it sends beside its steps."""
 
-STEP = {"sqlite": 1, "postgresql": 1, "mariadb": 6}
+STEP = {"sqlite": 1, "postgresql": 1, "mariadb": 5}
 """What a step sends that makes a table; where DDL commits, with journal and version row."""
 
 LISTENED = (
