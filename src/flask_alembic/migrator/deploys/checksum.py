@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import itertools
 import typing as t
@@ -38,21 +39,26 @@ def is_compiled(path: str | Path) -> bool:
     return Path(path).suffix in {".pyc", ".pyo"}
 
 
-def _written(tree: ast.AST) -> t.Iterator[str]:
+def _written(tree: ast.AST) -> list[str]:
     """Write a tree down in pieces; without recursion, as deep as it may be."""
+    pieces: list[str] = []
     todo: list[t.Any] = [tree]
     while todo:
         item = todo.pop()
-        if isinstance(item, _Mark):
-            yield item
-        elif isinstance(item, ast.AST):
-            todo.extend(reversed(_parts(item)))
-        elif isinstance(item, list):
+        kind = type(item)
+        if kind is _Mark:
+            pieces.append(item)
+        elif kind is list:
             kept = [each for each in item if not _is_silent(each)]
-            todo.extend([_Mark("]"), *reversed(kept), _Mark("[")])
+            todo += [_CLOSE_LIST, *reversed(kept)]
+            pieces.append("[")
+        elif isinstance(item, ast.AST):
+            pieces.append(f"{kind.__name__}(")
+            _add_fields(item, todo)
         else:
             # Not "!r": it asks Python's Unicode tables, which grow.
-            yield f"{item!a},"
+            pieces.append(f"{item!a},")
+    return pieces
 
 
 class _Mark(str):
@@ -61,19 +67,28 @@ class _Mark(str):
     __slots__ = ()
 
 
-def _parts(node: ast.AST) -> list[t.Any]:
-    """A node's name and fields; empty ones are left out: later versions have more."""
-    parts: list[t.Any] = [_Mark(f"{type(node).__name__}(")]
-    for name, value in sorted(ast.iter_fields(node)):
-        if name == "kind" and isinstance(node, ast.Constant):
-            # The u of u"text".
-            continue
+_CLOSE_LIST = _Mark("]")
+_CLOSE = _Mark(")")
+
+
+@functools.cache
+def _fields(kind: type[t.Any]) -> list[tuple[str, _Mark]]:
+    """The names of a node's fields, last first, and how they are written."""
+    # The u of u"text" is no field here.
+    names = set(kind._fields) - ({"kind"} if kind is ast.Constant else set())
+    return [(name, _Mark(f"{name}=")) for name in sorted(names, reverse=True)]
+
+
+def _add_fields(node: ast.AST, todo: list[t.Any]) -> None:
+    """Let a node's fields follow; empty ones are left out: later versions have more."""
+    todo.append(_CLOSE)
+    for name, mark in _fields(type(node)):
+        value: t.Any = getattr(node, name, None)
         if isinstance(node, ast.JoinedStr):
             value = _joined(value)
         # None is also the value of the constant None.
         if name == "value" or not (value is None or value == []):
-            parts += [_Mark(f"{name}="), value]
-    return [*parts, _Mark(")")]
+            todo += (value, mark)
 
 
 def _is_silent(node: t.Any) -> bool:
