@@ -96,12 +96,12 @@ class VersionRows(Heads):
 
     def _on_execute(
         self,
-        _: sa.Connection,
-        __: t.Any,
+        connection: sa.Connection,
+        cursor: t.Any,
         sql: str,
-        ___: t.Any,
+        parameters: t.Any,
         context: t.Any,
-        ____: bool,
+        executemany: bool,
     ) -> None:
         compiled = getattr(context, "compiled", None)
         blind = isinstance(getattr(compiled, "statement", None), _BLIND)

@@ -72,7 +72,7 @@ _CLOSE = _Mark(")")
 
 
 @functools.cache
-def _fields(kind: type[t.Any]) -> list[tuple[str, _Mark]]:
+def _fields(kind: t.Any) -> list[tuple[str, _Mark]]:
     """The names of a node's fields, last first, and how they are written."""
     # The u of u"text" is no field here.
     names = set(kind._fields) - ({"kind"} if kind is ast.Constant else set())
