@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import hashlib
 import itertools
 import typing as t
@@ -71,18 +70,23 @@ _CLOSE_LIST = _Mark("]")
 _CLOSE = _Mark(")")
 
 
-@functools.cache
-def _fields(kind: t.Any) -> list[tuple[str, _Mark]]:
-    """The names of a node's fields, last first, and how they are written."""
-    # The u of u"text" is no field here.
-    names = set(kind._fields) - ({"kind"} if kind is ast.Constant else set())
-    return [(name, _Mark(f"{name}=")) for name in sorted(names, reverse=True)]
+class _Fields(dict[type[ast.AST], list[tuple[str, _Mark]]]):
+    """Kind of node -> its fields, last first, and how they are written."""
+
+    def __missing__(self, kind: type[ast.AST]) -> list[tuple[str, _Mark]]:
+        # The u of u"text" is no field here.
+        names = set(kind._fields) - ({"kind"} if kind is ast.Constant else set())
+        self[kind] = [(name, _Mark(f"{name}=")) for name in sorted(names, reverse=True)]
+        return self[kind]
+
+
+_fields = _Fields()
 
 
 def _add_fields(node: ast.AST, todo: list[t.Any]) -> None:
     """Let a node's fields follow; empty ones are left out: later versions have more."""
     todo.append(_CLOSE)
-    for name, mark in _fields(type(node)):
+    for name, mark in _fields[type(node)]:
         value: t.Any = getattr(node, name, None)
         if isinstance(node, ast.JoinedStr):
             value = _joined(value)
