@@ -136,6 +136,17 @@ def test_killed_twice_and_run_again(project: Project) -> None:
     assert [item for item in tried if item["wrong"] or item["more"]] == []
 
 
+def test_snapshot_killed_at_any_point_and_run_again(project: Project) -> None:
+    for id, down in (("r0", None), ("r1", "r0"), ("r2", "r1")):
+        project.revision(id, down, TEN[id].strip())
+    made = project.invoke("snapshot")
+    assert made.exit_code == 0, made.stderr
+    first, *tried = kill(project, "single", 1)
+    assert {"person", "copy"} < set(first["expected"])
+    assert len(tried) == first["points"] > 10
+    assert [item for item in tried if item["wrong"] or item["more"]] == []
+
+
 FIRST = """
 op.execute("CREATE TABLE one (id INT PRIMARY KEY, n INT)")
 op.execute("INSERT INTO one VALUES (1, 1)")

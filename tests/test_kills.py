@@ -36,14 +36,31 @@ def write_revisions(project: Project) -> None:
         project.revision(f"r{number}", f"r{number - 1}", up)
 
 
+TEXT = " ".join(id_ for n, id_ in enumerate(IDS) if not n % 2)
+COLUMNS = "".join(f", c{number}" for number in range(1, 10, 2))
+
+FOUND = {
+    f"SELECT text{COLUMNS} FROM log": [[TEXT, *[None] * 5]],
+    "SELECT version_num FROM alembic_version": [["r9"]],
+}
+"""Query -> what it gives when all ten have run."""
+
+EACH_ON_RECORD = [[id_] for id_ in IDS]
+ON_RECORD = "SELECT revision FROM alembic_history WHERE state = 'done' ORDER BY id"
+
+
 def stop_at_every_moment(
-    project: Project, database: Database, how: str, stride: int
+    project: Project,
+    database: Database,
+    how: str,
+    stride: int,
+    on_record: list[list[str]] = EACH_ON_RECORD,
 ) -> list[tuple[int, int]]:
     """Stop upgrades and repeat them; give each moment, and how the first run ended."""
+    expected = {**FOUND, ON_RECORD: on_record}
     project.config["ALEMBIC_HISTORY"] = True
     project.head += stopping.STOPPER
     project.write()
-    columns = "".join(f", c{number}" for number in range(1, 10, 2))
     file = database.kind == "sqlite"
     job = stopping.Job(
         url=database.url,
@@ -51,11 +68,7 @@ def stop_at_every_moment(
         stride=stride,
         reset=["DROP SCHEMA public CASCADE", "CREATE SCHEMA public"],
         file=database.url.removeprefix("sqlite:///") if file else None,
-        queries=[
-            f"SELECT text{columns} FROM log",
-            "SELECT version_num FROM alembic_version",
-            "SELECT revision FROM alembic_history WHERE state = 'done' ORDER BY id",
-        ],
+        queries=list(expected),
     )
     done = run_forked(
         [str(PROGRAM), json.dumps(job._asdict())], project.root, clean_environment()
@@ -65,10 +78,7 @@ def stop_at_every_moment(
     for line in done.stdout.splitlines():
         moment, first, again, found = json.loads(line)
         assert again == 0, (moment, done.stderr)
-        text = " ".join(id_ for n, id_ in enumerate(IDS) if not n % 2)
-        assert found == [[[text, *[None] * 5]], [["r9"]], [[id_] for id_ in IDS]], (
-            moment
-        )
+        assert found == list(expected.values()), moment
         endings.append((moment, first))
     return endings
 
@@ -109,6 +119,16 @@ def test_scripted(scripted: Scripted, database: Database, each: bool, how: str) 
     scripted.setup = f"migrate = Migrate(app, db, transaction_per_migration={each})"
     write_revisions(scripted)
     check(scripted, database, each, how)
+
+
+@pytest.mark.parametrize("how", ["kill", "raise"])
+def test_from_a_snapshot(project: Project, database: Database, how: str) -> None:
+    write_revisions(project)
+    made = project.invoke("snapshot")
+    assert made.exit_code == 0, made.stderr
+    # One transaction: most moments are alike.
+    endings = stop_at_every_moment(project, database, how, 3, [["r9"]])
+    assert {ending for _, ending in endings} == {WAYS[how], 0}
 
 
 OUTSIDE = """\
