@@ -264,7 +264,7 @@ def test_number_of_statements(project: Project, database: Database) -> None:
     engine, kind = database.engine(), database.kind
     few = statements_of_diff(project, engine, models(kind, KINDS))
     many = statements_of_diff(project, engine, models(kind, 2 * KINDS))
-    assert many == few < 40
+    assert many <= few < 40
 
 
 @pytest.mark.needs("schemas")
@@ -277,7 +277,7 @@ def test_number_of_statements_in_schemas(project: Project, database: Database) -
     few = statements_of_diff(project, engine, two, **options)
     four = models(kind, KINDS, schemas=(None, "one", "two", "three"))
     many = statements_of_diff(project, engine, four, **options)
-    assert many == few < 40
+    assert many <= few < 40
 
 
 def test_all_defaults_at_once(project: Project, database: Database) -> None:

@@ -291,6 +291,7 @@ def test_a_rebuild_asks_for_one_table(
 
 DRAFTING = {"bulk", "casts", "columns", "dependents", "enums", "expressions", "keys"}
 DRAFTING |= {"defaults", "grammar", "renamed", "scratch", "structure", "text", "trace"}
+DRAFTING |= {"alike", "facts", "kinds", "plain"}
 
 
 def test_an_upgrade_loads_what_its_database_needs(

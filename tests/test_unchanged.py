@@ -97,7 +97,12 @@ CHANGES: dict[str, t.Callable[[Parts], t.Any]] = {
     "more letters": lambda parts: parts.column(
         "letter", sa.Enum("a", "b", "cc", name=f"letter_{parts.number}")
     ),
+    "table's options": lambda parts: parts.options.update(
+        mysql_row_format="DYNAMIC", postgresql_tablespace="other"
+    ),
     "checked flag": typed("flag", lambda: [sa.Boolean(create_constraint=True)]),
+    "collation": typed("note", lambda: [sa.String(99, collation="binary")]),
+    "identity": typed("id", lambda: [sa.Integer, sa.Identity()]),
     "required": option("amount", nullable=False),
     "optional": option("name", nullable=True),
     "default": option("word", server_default="old"),
@@ -135,6 +140,16 @@ CHANGES: dict[str, t.Callable[[Parts], t.Any]] = {
     "index's name": item(
         "index", lambda n: sa.Index(f"ix_more_{n}", "amount", "count")
     ),
+    "index's condition": item(
+        "index",
+        lambda n: sa.Index(
+            f"ix_both_{n}",
+            "amount",
+            "count",
+            sqlite_where=sa.text("count > 1"),
+            postgresql_where=sa.text("count > 1"),
+        ),
+    ),
     "index's expression": item(
         "index", lambda n: sa.Index(f"ix_both_{n}", "amount", sa.text("lower(name)"))
     ),
@@ -143,6 +158,10 @@ CHANGES: dict[str, t.Callable[[Parts], t.Any]] = {
     "update rule": typed(
         "owner_id",
         lambda: [sa.ForeignKey("owner.id", ondelete="CASCADE", onupdate="CASCADE")],
+    ),
+    "deferrable key": typed(
+        "owner_id",
+        lambda: [sa.ForeignKey("owner.id", ondelete="CASCADE", deferrable=True)],
     ),
     "other table": typed(
         "owner_id", lambda: [sa.ForeignKey("place.id", ondelete="CASCADE")]
@@ -162,8 +181,11 @@ UNSEEN = {
     "no table's comment",
     # PostgreSQL has booleans, which need no check.
     "checked flag",
-    # MariaDB has no functional indexes.
+    # MariaDB has no functional or partial indexes.
     "index's expression",
+    "index's condition",
+    # Nobody compares them.
+    "table's options",
 }
 
 

@@ -25,6 +25,96 @@ TableKey: t.TypeAlias = tuple[str | None, str]
 """Schema and name of a table; no schema for the default one."""
 
 
+Info: t.TypeAlias = t.Mapping[str, t.Any]
+"""One of an inspector's dictionaries."""
+
+
+class FoundColumn(t.NamedTuple):
+    """What is told of a column.
+
+    :param info: An inspector's words for a column like it: only what isn't said here
+        is this column's.
+    """
+
+    name: str
+    info: Info
+    default: str | None
+    comment: str | None
+
+
+class Description(t.NamedTuple):
+    """What is told of a table."""
+
+    columns: t.Sequence[FoundColumn]
+    key: Info
+    foreign_keys: t.Sequence[Info]
+    uniques: t.Sequence[Info]
+    indexes: t.Sequence[Info]
+    checks: t.Sequence[Info]
+    comment: str | None
+
+
+Descriptions: t.TypeAlias = t.Iterator[tuple[str, Description]]
+"""Names of tables, and what is told of them."""
+
+
+def describe(
+    inspector: t.Any, schema: str | None, names: t.Sequence[str]
+) -> Descriptions:
+    """Ask an inspector about tables; those that it doesn't know are left out."""
+    several = [_several(inspector, kind, schema, names) for kind in DESCRIBED]
+    for name in names:
+        told = [read.get((schema, name)) for read in several]
+        if None not in told[:-1]:
+            yield name, description(told)
+
+
+def description(told: t.Sequence[t.Any]) -> Description:
+    """Put together what an inspector tells of a table, in the order of ``DESCRIBED``."""
+    columns, key, foreign_keys, uniques, indexes, checks, comment = told
+    return Description(
+        found_columns(columns),
+        key,
+        foreign_keys,
+        uniques,
+        indexes,
+        checks,
+        (comment or {}).get("text"),
+    )
+
+
+def found_columns(infos: t.Iterable[Info]) -> list[FoundColumn]:
+    """Take what an inspector tells of columns apart."""
+    return [
+        FoundColumn(info["name"], info, info["default"], info.get("comment"))
+        for info in infos
+    ]
+
+
+DESCRIBED = (
+    "columns",
+    "pk_constraint",
+    "foreign_keys",
+    "unique_constraints",
+    "indexes",
+    "check_constraints",
+    "table_comment",
+)
+"""What an inspector is asked about a table."""
+
+
+def _several(
+    inspector: t.Any, kind: str, schema: str | None, names: t.Sequence[str]
+) -> t.Mapping[TableKey, t.Any]:
+    read = getattr(inspector, f"get_multi_{kind}")
+    try:
+        return t.cast(
+            "t.Mapping[TableKey, t.Any]", read(schema=schema, filter_names=names)
+        )
+    except NotImplementedError:
+        return {}
+
+
 class BulkReflection:
     """Describes a database's tables; this one reads each table by itself.
 
@@ -47,6 +137,15 @@ class BulkReflection:
         inspector.dialect = self.dialect
         return inspector
 
+    def describe(
+        self, inspector: sa.Inspector, schema: str | None, names: t.Sequence[str]
+    ) -> Descriptions:
+        """Tell what was read of tables.
+
+        :param inspector: Knows what was read.
+        """
+        return describe(inspector, schema, names)
+
     def is_whole(self, table: TableKey) -> bool:
         """Whether what an inspector tells of a table is all that there is to compare."""
         return False
@@ -57,6 +156,10 @@ class BulkReflection:
         :param sequence: As it stands in a column's default.
         """
         return None
+
+    def is_serial(self, column: str, default: str) -> bool:
+        """Whether a default comes from a sequence that a column of this name owns."""
+        return False
 
     def replace(self, **methods: t.Callable[..., t.Any]) -> None:
         """Go on with a copy of the dialect that has these methods of its own."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import typing as t
 
 import sqlalchemy as sa
@@ -13,30 +11,15 @@ from sqlalchemy.engine.reflection import ObjectScope
 
 from ..base import identifier
 from ..bulk import BulkReflection
+from ..bulk import DESCRIBED
+from ..bulk import description
+from ..bulk import Descriptions
 from ..bulk import TableKey
-
-KINDS = (
-    "columns",
-    "pk_constraint",
-    "foreign_keys",
-    "indexes",
-    "unique_constraints",
-    "table_comment",
-    "check_constraints",
-    "table_options",
-)
-"""What an inspector tells of a table."""
-
-_TABLES = sa.text("""\
-SELECT c.oid::text, n.nspname, c.relname, c.relkind <> 'f', pg_table_is_visible(c.oid)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND (
- n.nspname = ANY (CAST(:schemas AS text[]))
- OR (CAST(:default AS boolean) AND pg_table_is_visible(c.oid) AND n.nspname <> 'pg_catalog'))
-ORDER BY n.nspname, c.relname""").bindparams(
-    sa.bindparam("schemas", type_=ARRAY(sa.Text)),
-    sa.bindparam("default", type_=sa.Boolean),
-)
+from . import facts
+from .alike import one_of_each_sort
+from .alike import Sorts
+from .facts import Table
+from .kinds import read_kinds
 
 _OWNERS = """\
 SELECT s.oid::regclass::text, s.relname, a.attname
@@ -45,21 +28,7 @@ JOIN pg_depend d ON d.objid = s.oid AND d.classid = 'pg_class'::regclass
  AND d.refclassid = 'pg_class'::regclass
 JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE s.relkind = 'S'"""
-
-
-class _Found(t.NamedTuple):
-    """A table in the catalog.
-
-    :param id: Its oid, as text.
-    :param listed: It isn't a foreign table.
-    :param visible: It can be named without its schema.
-    """
-
-    id: str
-    schema: str
-    name: str
-    listed: bool
-    visible: bool
+_NEXT, _OF_SEQUENCE = "nextval('", "'::regclass)"
 
 
 class PostgreSQLBulk(BulkReflection):
@@ -69,18 +38,16 @@ class PostgreSQLBulk(BulkReflection):
         super().__init__(connection)
         self._names: dict[str | None, list[str]] = {}
         self._read: dict[str, dict[TableKey, t.Any]] = {}
+        self._sorts = Sorts()
+        self._alike: dict[TableKey, Table] = {}
         self._owners: dict[str, tuple[str, str]] = {}
 
     def read(self, schemas: t.Collection[str | None]) -> None:
         """Read all tables of some schemas."""
         if not schemas:
             return
-        rows = self.connection.execute(
-            _TABLES,
-            {"schemas": [s for s in schemas if s], "default": None in schemas},
-        )
         default = self.dialect.default_schema_name
-        tables = [_Found(*row) for row in rows]
+        tables = facts.read(self.connection, schemas)
         # What a temporary table hides can't be named without its schema.
         tables = [found for found in tables if found.visible or found.schema != default]
         if any(table.visible and table.schema != default for table in tables):
@@ -95,7 +62,7 @@ class PostgreSQLBulk(BulkReflection):
         for table in tables:
             if table.listed:
                 self._names[keys[table.id][0]].append(table.name)
-        self._read_kinds(keys)
+        self._read_tables(schemas, tables, keys)
         self._read_owners()
         self.replace(
             get_table_names=self._get_table_names,
@@ -103,21 +70,34 @@ class PostgreSQLBulk(BulkReflection):
             **{f"get_{kind}": self._single(kind) for kind in self._read},
         )
 
+    def _read_tables(
+        self,
+        schemas: t.Collection[str | None],
+        tables: t.Sequence[Table],
+        keys: t.Mapping[str, TableKey],
+    ) -> None:
+        """Let SQLAlchemy read one table of each sort; the others are told like them."""
+        chosen = one_of_each_sort(tables)
+        self._read_kinds({table.id: keys[table.id] for table in chosen})
+        # Somebody may change tables at this moment: then nobody is told like others.
+        again = facts.read(self.connection, schemas, [table.id for table in chosen])
+        if again == chosen:
+            for table in chosen:
+                key = keys[table.id]
+                told = {kind: read[key] for kind, read in self._read.items()}
+                self._sorts.learn(table, told)
+        if not all(map(self._sorts.know, chosen)):
+            self._read_kinds(keys)
+            return
+        known = self._read["columns"]
+        self._alike = {
+            keys[table.id]: table for table in tables if keys[table.id] not in known
+        }
+
     def _read_kinds(self, keys: t.Mapping[str, TableKey]) -> None:
-        reader = _catalog_reader(self.connection.dialect, keys)
-        cache: dict[t.Any, t.Any] = {}
-        for kind in KINDS:
-            rows = getattr(reader, f"get_multi_{kind}")(
-                self.connection,
-                schema=None,
-                filter_names=None,
-                scope=ObjectScope.DEFAULT,
-                kind=ObjectKind.TABLE,
-                info_cache=cache,
-            )
-            # An older SQLAlchemy knows less, and says so as soon as one looks.
-            with contextlib.suppress(NotImplementedError):
-                self._read[kind] = {keys[id]: found for (_, id), found in rows}
+        for kind, told in read_kinds(self.connection, list(keys)).items():
+            found = {keys[id]: info for id, info in told.items()}
+            self._read.setdefault(kind, {}).update(found)
 
     def _read_owners(self) -> None:
         for text, name, column in self.connection.exec_driver_sql(_OWNERS):
@@ -125,11 +105,33 @@ class PostgreSQLBulk(BulkReflection):
 
     def is_whole(self, table: TableKey) -> bool:
         """Whether it was read with all others."""
-        return table in self._read.get("columns", ())
+        return table in self._alike or table in self._read.get("columns", ())
+
+    def describe(
+        self, inspector: sa.Inspector, schema: str | None, names: t.Sequence[str]
+    ) -> Descriptions:
+        """Tell what was read of tables."""
+        if schema not in self._names:
+            yield from super().describe(inspector, schema, names)
+            return
+        for name in names:
+            key = (schema, name)
+            if key in self._alike:
+                yield name, self._sorts.describe(self._alike[key])
+            else:
+                told = [self._read[kind].get(key) for kind in DESCRIBED]
+                yield name, description(told)
 
     def serial_owner(self, sequence: str) -> tuple[str, str] | None:
         """Which sequence this is, and the column that owns it."""
         return self._owners.get(sequence)
+
+    def is_serial(self, column: str, default: str) -> bool:
+        """Whether a default comes from a sequence that a column of this name owns."""
+        if not (default.startswith(_NEXT) and default.endswith(_OF_SEQUENCE)):
+            return False
+        owner = self._owners.get(default[len(_NEXT) : -len(_OF_SEQUENCE)])
+        return owner is not None and owner[1] == column
 
     # -- what is answered ----------------------------------------------------------------
 
@@ -142,9 +144,18 @@ class PostgreSQLBulk(BulkReflection):
             found = stock.get_table_names(connection, schema, **options)
         return list(found)
 
+    def _told(self, kind: str, key: TableKey) -> t.Any:
+        """Tell of a table, so that who gets it may change it."""
+        if key in self._alike:
+            return self._sorts.tell(kind, self._alike[key])
+        found = self._read[kind][key]
+        if isinstance(found, list):
+            return [dict(item) for item in found]
+        return dict(found) if isinstance(found, dict) else found
+
     def _several(self, kind: str) -> t.Callable[..., t.Any]:
         stock = getattr(self.connection.dialect, f"get_multi_{kind}")
-        read = self._read[kind]
+        keys = (*self._read[kind], *self._alike)
 
         def get_multi(
             connection: sa.Connection,
@@ -159,8 +170,8 @@ class PostgreSQLBulk(BulkReflection):
                 return stock(connection, **options)
             names = None if filter_names is None else set(filter_names)
             return [
-                (key, _copied(found))
-                for key, found in read.items()
+                (key, self._told(kind, key))
+                for key in keys
                 if key[0] == schema and (names is None or key[1] in names)
             ]
 
@@ -168,7 +179,7 @@ class PostgreSQLBulk(BulkReflection):
 
     def _single(self, kind: str) -> t.Callable[..., t.Any]:
         stock = getattr(self.connection.dialect, f"get_{kind}")
-        read = self._read[kind]
+        keys = {*self._read[kind], *self._alike}
 
         def get(
             connection: sa.Connection,
@@ -177,8 +188,8 @@ class PostgreSQLBulk(BulkReflection):
             **options: t.Any,
         ) -> t.Any:
             key = (schema, table_name)
-            if key in read and not set(options) - _KNOWN:
-                return _copied(read[key])
+            if key in keys and not set(options) - _KNOWN:
+                return self._told(kind, key)
             return stock(connection, table_name, schema, **options)
 
         return get
@@ -186,13 +197,6 @@ class PostgreSQLBulk(BulkReflection):
 
 _KNOWN = frozenset(["kind", "scope", "info_cache", "unreflectable"])
 _ALL = (ObjectKind.TABLE, ObjectScope.DEFAULT)
-
-
-def _copied(found: t.Any) -> t.Any:
-    """Copy what was read: who gets it may change it."""
-    if isinstance(found, list):
-        return [dict(item) for item in found]
-    return dict(found) if isinstance(found, dict) else found
 
 
 def query_tables(
@@ -213,33 +217,3 @@ def query_tables(
     statement = sa.text(query.format(given=given)).bindparams(bound)
     for place, *row in connection.execute(statement, {"tables": names}).all():
         yield tables[place - 1], row
-
-
-def _catalog_reader(dialect: sa.Dialect, keys: t.Mapping[str, TableKey]) -> t.Any:
-    """A copy of the dialect whose queries are about these tables, named by their oids.
-
-    Tables of several schemas may have one name.
-
-    :param keys: By oid.
-    """
-    from sqlalchemy.dialects.postgresql import pg_catalog
-
-    relname, oid = pg_catalog.pg_class.c.relname, pg_catalog.pg_class.c.oid
-
-    def renamed(column: t.Any) -> t.Any:
-        named = getattr(column, "element", column)
-        return sa.cast(oid, sa.Text).label(column.name) if named is relname else column
-
-    def only_these(
-        query: t.Any, schema: t.Any, scope: t.Any, pg_class_table: t.Any = None
-    ) -> t.Any:
-        columns = [renamed(column) for column in query.selected_columns]
-        wanted = sa.bindparam(
-            None, [int(key) for key in keys], type_=ARRAY(sa.BigInteger)
-        )
-        query = query.with_only_columns(*columns)
-        return query.where(sa.cast(oid, sa.BigInteger) == sa.any_(wanted))
-
-    made: t.Any = copy.copy(dialect)
-    made._pg_class_filter_scope_schema = only_these
-    return made

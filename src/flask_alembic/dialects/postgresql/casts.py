@@ -51,6 +51,7 @@ def _cast(connection: sa.Connection, old: Type, new: Type) -> tuple[bool, str] |
 
 def _name(connection: sa.Connection, type_: Type) -> str | None:
     try:
-        return type_.compile(dialect=connection.dialect)
+        # A collation is no part of a type's name.
+        return type_.compile(dialect=connection.dialect).partition(" COLLATE ")[0]
     except CompileError:
         return None

@@ -11,7 +11,11 @@ from sqlalchemy.exc import DBAPIError
 from ..base import identifier
 from ..base import sql_string
 from ..bulk import BulkReflection
+from ..bulk import Description
+from ..bulk import Descriptions
+from ..bulk import found_columns
 from ..bulk import TableKey
+from . import plain
 
 _OF_TABLE = ("table_xinfo", "foreign_key_list", "index_list")
 _OF_CONSTRAINTS = "sqlite_autoindex"
@@ -65,6 +69,46 @@ class SQLiteBulk(BulkReflection):
         """Whether SQLAlchemy shows all indexes of a table."""
         return self._known and table in self._tables and table not in self._unreflected
 
+    def describe(
+        self, inspector: sa.Inspector, schema: str | None, names: t.Sequence[str]
+    ) -> Descriptions:
+        """Tell what was read of tables."""
+        if not (self._known and schema in self._schemas):
+            yield from super().describe(inspector, schema, names)
+            return
+        columns = plain.Columns(self.dialect._resolve_type_affinity)
+        for name in names:
+            yield name, self._described(inspector, columns, schema, name)
+
+    def _described(
+        self,
+        inspector: sa.Inspector,
+        columns: plain.Columns,
+        schema: str | None,
+        name: str,
+    ) -> Description:
+        """Tell of a table from pragmas; of what they leave out from its text."""
+        key = (schema, name)
+        pragmas, text = self._pragmas, self._tables[key]
+        rows = pragmas["table_xinfo"][key]
+        found = columns.tell(rows)
+        keys = plain.foreign_keys(pragmas["foreign_key_list"][key], schema, text)
+        indexes = plain.indexes(
+            pragmas["index_list"][key],
+            lambda index: pragmas["index_info"].get((schema, index)),
+            _OF_CONSTRAINTS,
+        )
+        ask = functools.partial(_ask, inspector, name, schema)
+        return Description(
+            found_columns(ask("columns")) if found is None else found,
+            plain.primary_key(rows),
+            ask("foreign_keys") if keys is None else keys,
+            [] if self._has_no_unique(key) else ask("unique_constraints"),
+            ask("indexes") if indexes is None else indexes,
+            [] if self._has_no_check(key) else ask("check_constraints"),
+            None,
+        )
+
     # -- what is read --------------------------------------------------------------------
 
     def _read_names(self) -> None:
@@ -86,8 +130,8 @@ class SQLiteBulk(BulkReflection):
             "SELECT {number}, m.name, x.* FROM {schema}.sqlite_master m"
             f" JOIN pragma_{pragma}(m.name, {{text}}) x WHERE m.type = 'table'"
         )
-        for number, name, *row in self._run(query):
-            found[self._schemas[number], name].append(tuple(row))
+        for row in self._run(query):
+            found[self._schemas[row[0]], row[1]].append(row[2:])
         return found
 
     def _join_indexes(self) -> dict[TableKey, Rows]:
@@ -98,8 +142,8 @@ class SQLiteBulk(BulkReflection):
             " JOIN pragma_index_info(i.name, {text}) x WHERE m.type = 'table'"
         )
         found: dict[TableKey, Rows] = {}
-        for number, name, *row in self._run(query):
-            found.setdefault((self._schemas[number], name), []).append(tuple(row))
+        for row in self._run(query):
+            found.setdefault((self._schemas[row[0]], row[1]), []).append(row[2:])
         return found
 
     def _run(self, query: str) -> t.Sequence[t.Any]:
@@ -208,6 +252,10 @@ class SQLiteBulk(BulkReflection):
         known: t.Any = _KnownIndexes(connection, self._indexes, schema)
         get = type(self.dialect).get_indexes
         return get(self.dialect, known, table_name, schema, **options)
+
+
+def _ask(inspector: t.Any, name: str, schema: str | None, kind: str) -> t.Any:
+    return getattr(inspector, f"get_{kind}")(name, schema=schema)
 
 
 class _KnownIndexes:

@@ -66,7 +66,7 @@ class Words:
         """Renames of tables that were said outright."""
         found: dict[Key, str] = {}
         schemas = dict.fromkeys(schema for schema, _ in self._models)
-        there = {schema: self.in_database(schema) for schema in schemas}
+        there = {schema: frozenset(self.in_database(schema)) for schema in schemas}
         for said, value in self._said.items():
             first, _, old = said.rpartition(".")
             schema, new = self.schema(first or None), value.rpartition(".")[2]
@@ -98,7 +98,8 @@ class Words:
             was = {
                 str(column.info[WAS]).rpartition(".")[2]: column.name
                 for column in table.columns
-                if column.info.get(WAS)
+                # Looking at an info makes one.
+                if "info" in vars(column) and column.info.get(WAS)
             }
             if said or was:
                 there = self._columns_there(key)

@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import CompileError
 from sqlalchemy.types import NullType
 
+from ....dialects.bulk import FoundColumn
 from ....dialects.columns import Pair
-from .constraints import Info
+from .types import Key
+from .types import Types
 
 Column: t.TypeAlias = "sa.Column[t.Any]"
-Key: t.TypeAlias = t.Hashable
 
 _KNOWN = frozenset(
     ["name", "type", "nullable", "default", "autoincrement", "comment", "primary_key"]
@@ -38,21 +39,31 @@ class Columns:
     that are made alike.
 
     :param reflect: Alembic's hook that changes what is reflected.
+    :param is_serial: Whether a default is the next number of a sequence that a column of
+        this name owns.
     :ivar questions: What the database has to be asked.
     """
 
-    def __init__(self, impl: t.Any, reflect: t.Callable[..., None]) -> None:
+    def __init__(
+        self,
+        impl: t.Any,
+        reflect: t.Callable[..., None],
+        is_serial: t.Callable[[str, str], bool],
+    ) -> None:
         self.questions: dict[Key, Question] = {}
         self._impl = impl
         self._reflect = reflect
+        self._is_serial = is_serial
         self._dialect: sa.Dialect = impl.dialect
         self._compiler = t.cast(t.Any, impl.dialect).ddl_compiler(impl.dialect, None)
-        self._types: dict[Key, bool | None] = {}
+        self._types = Types(self._same_type)
         self._defaults: dict[Key, t.Any] = {}
+        # Kinds of types whose owned sequences are no defaults to Alembic.
+        self._serials: set[type[t.Any]] = set()
         self._literals: dict[str, str] = {}
 
     def compare(
-        self, schema: str | None, table: sa.Table, found: t.Sequence[Info]
+        self, schema: str | None, table: sa.Table, found: t.Sequence[FoundColumn]
     ) -> set[Key] | None:
         """Compare all columns of a table.
 
@@ -60,28 +71,27 @@ class Columns:
             same; None if something differs, or isn't known.
         """
         asked: set[Key] = set()
-        there = {info["name"]: info for info in found}
+        there = {column[0]: column for column in found}
         if len(there) != len(table.columns):
             return None
         commented = self._dialect.supports_comments
         for wanted in table.columns:
-            info = there.get(wanted.name)
+            column = there.get(wanted.name)
+            if column is None:
+                return None
+            _, info, default, comment = column
             if (
-                info is None
-                or info["nullable"] is not wanted.nullable
+                info["nullable"] is not wanted.nullable
                 or wanted.system
                 or wanted.constraints
                 or not info.keys() <= _KNOWN
-                or (
-                    commented
-                    and (info.get("comment") or None) != (wanted.comment or None)
-                )
+                or (commented and (comment or None) != (wanted.comment or None))
             ):
                 return None
-            key, same = self._compared_types(info["type"], wanted)
-            if same and info["default"] is None and wanted.server_default is None:
+            key, same = self._types.compare(info["type"], wanted)
+            if same and default is None and wanted.server_default is None:
                 continue
-            question = self._question(schema, table, info, wanted, same, key)
+            question = self._question(schema, table, column, wanted, same, key)
             if question is None:
                 return None
             if question is not _SAME:
@@ -89,19 +99,6 @@ class Columns:
         return asked
 
     # -- types ---------------------------------------------------------------------------
-
-    def _compared_types(self, found: t.Any, wanted: Column) -> tuple[Key, bool | None]:
-        """What is known of two types, and under which key."""
-        key: Key = (_made_of(found), _made_of(wanted.type))
-        try:
-            same = self._types.get(key, _UNKNOWN)
-        except TypeError:
-            # It is made of lists: it is compared with nothing but itself. The cache
-            # holds the objects, so that none takes another's place.
-            key, same = (_Itself(found), _Itself(wanted.type)), _UNKNOWN
-        if same is _UNKNOWN:
-            same = self._types[key] = self._same_type(found, wanted)
-        return key, same
 
     def _same_type(self, found: t.Any, wanted: Column) -> bool | None:
         """Whether types are the same to Alembic; None where it can't tell."""
@@ -121,7 +118,7 @@ class Columns:
         self,
         schema: str | None,
         table: sa.Table,
-        info: Info,
+        found: FoundColumn,
         wanted: Column,
         same: bool | None,
         types: Key,
@@ -131,7 +128,7 @@ class Columns:
         plain = default is None or isinstance(default, sa.DefaultClause)
         if same is None or not plain:
             return None
-        text = self._found_default(table, info)
+        text = self._found_default(table, found)
         try:
             own = self._own_default(wanted)
         except CompileError:
@@ -145,12 +142,14 @@ class Columns:
         key = (types, text, own, wanted.nullable)
         if key not in self.questions:
             self.questions[key] = Question(
-                self._pair(schema, table, info, text, wanted), not same, text != own
+                self._pair(schema, table, found, text, wanted), not same, text != own
             )
         return key
 
     def _own_default(self, wanted: Column) -> str | None:
         """A model's default as it stands in CREATE TABLE."""
+        if wanted.server_default is None:
+            return None
         value = getattr(wanted.server_default, "arg", None)
         if not isinstance(value, str):
             return t.cast(
@@ -160,53 +159,40 @@ class Columns:
             self._literals[value] = self._compiler.get_column_default_string(wanted)
         return self._literals[value]
 
-    def _found_default(self, table: sa.Table, info: Info) -> t.Any:
+    def _found_default(self, table: sa.Table, found: FoundColumn) -> t.Any:
         """A default as Alembic gets it."""
-        if info["default"] is None:
+        name, info, default, _ = found
+        if default is None:
             return None
-        key = (info["name"], type(info["type"]), info["default"])
+        kind = type(info["type"])
+        serial = self._is_serial(name, default)
+        if serial and kind in self._serials:
+            return None
+        key = (name, kind, default)
         if key not in self._defaults:
-            copied = dict(info)
+            copied = {**info, "name": name, "default": default}
             self._reflect(table, copied)
             self._defaults[key] = copied.get("default")
+            if serial and self._defaults[key] is None:
+                self._serials.add(kind)
         return self._defaults[key]
 
     def _pair(
         self,
         schema: str | None,
         table: sa.Table,
-        info: Info,
+        found: FoundColumn,
         default: str | None,
         wanted: Column,
     ) -> Pair:
         clause = None if default is None else sa.DefaultClause(sa.text(default))
         column: Column = sa.Column(
-            wanted.name, info["type"], server_default=clause, nullable=wanted.nullable
+            wanted.name,
+            found.info["type"],
+            server_default=clause,
+            nullable=wanted.nullable,
         )
         return Pair(schema, str(table.name), str(wanted.name), column, wanted)
 
 
-_UNKNOWN: t.Any = object()
 _SAME = object()
-
-
-class _Itself:
-    """An object that is equal to itself only."""
-
-    def __init__(self, item: t.Any) -> None:
-        self._item = item
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Itself) and other._item is self._item
-
-    def __hash__(self) -> int:
-        return id(self._item)
-
-
-def _made_of(type_: t.Any) -> tuple[t.Any, ...]:
-    """What types that are alike have in common."""
-    parts = vars(type_)
-    if "dispatch" in parts:
-        # Of booleans: events, each its own.
-        parts = {name: value for name, value in parts.items() if name != "dispatch"}
-    return (type(type_), *parts.items())

@@ -10,21 +10,10 @@ import typing as t
 import sqlalchemy as sa
 from alembic.util import sqla_compat
 from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.sql import ClauseElement
 
-Info: t.TypeAlias = t.Mapping[str, t.Any]
-"""One of an inspector's dictionaries."""
-
-
-class Description(t.NamedTuple):
-    """What an inspector tells of a table."""
-
-    columns: t.Sequence[Info]
-    key: Info
-    foreign_keys: t.Sequence[Info]
-    uniques: t.Sequence[Info]
-    indexes: t.Sequence[Info]
-    checks: t.Sequence[Info]
-    comment: Info | None
+from ....dialects.bulk import Description
+from ....dialects.bulk import Info
 
 
 class Named(t.NamedTuple):
@@ -47,24 +36,30 @@ class Constraints:
     def __init__(self, dialect: sa.Dialect, *, served: bool) -> None:
         self._dialect = dialect
         self._served = served
+        lengths = (
+            dialect.max_identifier_length,
+            dialect.max_index_name_length,
+            dialect.max_constraint_name_length,
+        )
+        self._longest = min(filter(None, lengths))
 
     def same(self, table: sa.Table, found: Description) -> bool:
         """Whether a table surely has what its model has beside its primary key."""
         if found.checks:
             return False
         keys: list[sa.ForeignKeyConstraint] = []
-        wanted: list[Named] = []
+        uniques: list[Named] = []
         for constraint in table.constraints:
             if isinstance(constraint, sa.ForeignKeyConstraint):
                 keys.append(constraint)
             elif isinstance(constraint, sa.UniqueConstraint):
                 if _is_special(constraint):
                     return False
-                wanted.append(self._named(constraint, constraint.columns, True))
+                uniques.append(self._named(constraint, constraint.columns, True))
             elif constraint is not table.primary_key:
                 return False
         return _same_foreign_keys(keys, found.foreign_keys) and self._same_indexes(
-            table, wanted, found
+            table, uniques, found
         )
 
     def same_key(self, table: sa.Table, found: Description) -> bool:
@@ -78,7 +73,9 @@ class Constraints:
     def _named(
         self, item: sa.Index | sa.Constraint, columns: t.Iterable[t.Any], unique: bool
     ) -> Named:
-        name = sqla_compat._get_constraint_final_name(item, self._dialect)
+        name = item.name
+        if type(name) is not str or len(name) > self._longest:
+            name = sqla_compat._get_constraint_final_name(item, self._dialect)
         names = tuple([str(column.name) for column in columns])
         return Named(None if name is None else str(name), names, unique)
 
@@ -88,23 +85,26 @@ class Constraints:
         indexes: list[Named] = []
         for index in table.indexes:
             columns = index.expressions
-            plain = all(isinstance(column, sa.Column) for column in columns)
-            if index.name is None or not plain or _is_special(index):
+            if index.name is None or _is_special(index):
                 return False
+            for column in columns:
+                if not isinstance(column, sa.Column):
+                    return False
             indexes.append(self._named(index, columns, bool(index.unique)))
         there = _indexes(found.indexes)
         constraints = _uniques(found.uniques)
         if there is None or constraints is None:
             return False
-        if any("duplicates_index" in info for info in found.uniques):
+        if any(["duplicates_index" in info for info in found.uniques]):
             # Such a database has only indexes, whatever the model calls them.
             constraints = there
         for wanted, place in ((indexes, there), (uniques, constraints)):
-            if not all(_take(item, place) for item in wanted):
-                return False
+            for item in wanted:
+                if not _take(item, place):
+                    return False
         if constraints and constraints is not there:
             return False
-        return all(self._serves(item, found) for item in there)
+        return not there or all(self._serves(item, found) for item in there)
 
     def _serves(self, index: Named, found: Description) -> bool:
         """Whether the database has made an index for a foreign key by itself."""
@@ -131,16 +131,24 @@ _OF_FOREIGN_KEY = frozenset(
     ]
 )
 _RULES = frozenset(["onupdate", "ondelete", "deferrable", "initially"])
+_NO_RULES = ("", "", "")
 
 
 def _says_more(info: Info, known: frozenset[str]) -> bool:
     """Whether there is something in it that isn't compared here."""
-    for name, value in info.items():
-        if not value or name in known:
-            continue
-        if name != "dialect_options" or any(value.values()):
+    for name in info.keys() - known:
+        value = info[name]
+        if name == "dialect_options":
+            if any(map(_is_said, value.values())):
+                return True
+        elif value:
             return True
     return False
+
+
+def _is_said(value: t.Any) -> bool:
+    # An expression has no truth value.
+    return isinstance(value, ClauseElement) or bool(value)
 
 
 def _is_special(item: sa.Index | sa.Constraint) -> bool:
@@ -171,9 +179,12 @@ def _indexes(found: t.Iterable[Info]) -> list[Named] | None:
 
 
 def _uniques(found: t.Iterable[Info]) -> list[Named] | None:
-    if any(_says_more(info, _OF_UNIQUE) for info in found):
-        return None
-    return [Named(info["name"], tuple(info["column_names"]), True) for info in found]
+    items: list[Named] = []
+    for info in found:
+        if _says_more(info, _OF_UNIQUE):
+            return None
+        items.append(Named(info["name"], tuple(info["column_names"]), True))
+    return items
 
 
 def _take(wanted: Named, left: list[Named]) -> bool:
@@ -198,12 +209,12 @@ def _same_foreign_keys(
         return False
     if not wanted:
         return True
-    if any(_says_more(info, _OF_FOREIGN_KEY) for info in found):
-        return False
-    if any(info["options"].keys() - _RULES for info in found):
-        return False
-    if any(key.match or _is_special(key) for key in wanted):
-        return False
+    for info in found:
+        if _says_more(info, _OF_FOREIGN_KEY) or info["options"].keys() - _RULES:
+            return False
+    for key in wanted:
+        if key.match or _is_special(key):
+            return False
     there = {
         (
             tuple(info["constrained_columns"]),
@@ -240,6 +251,8 @@ def _rules(
     initially: str | None = None,
 ) -> tuple[str, ...]:
     """What a foreign key demands beside its columns; its defaults left out."""
+    if not (onupdate or ondelete or deferrable or initially):
+        return _NO_RULES
     when = "deferred" if (initially or "").lower() == "deferred" else ""
     return (
         (onupdate or "").lower().replace("no action", ""),

@@ -7,13 +7,15 @@ import typing as t
 
 import sqlalchemy as sa
 
+from ....dialects.bulk import describe
+from ....dialects.bulk import Description
+from ....dialects.bulk import Descriptions
 from ....dialects.bulk import TableKey
 from ..renames.view import RenamedInspector
 from .columns import Columns
-from .columns import Key
 from .columns import Question
 from .constraints import Constraints
-from .constraints import Description
+from .types import Key
 
 if t.TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -46,7 +48,7 @@ class Unchanged:
         self._inspector: t.Any = autogen.inspector
         impl: t.Any = autogen.migration_context.impl
         reflect = functools.partial(impl.autogen_column_reflect, self._inspector)
-        self._columns = Columns(impl, reflect)
+        self._columns = Columns(impl, reflect, watched.bulk.is_serial)
         chosen = watched.filters.get("include_name")
         self._all_names = chosen is None or getattr(chosen, "only_tables", False)
         support = watched.bulk.support
@@ -119,48 +121,31 @@ class Unchanged:
 
     # -- what is read --------------------------------------------------------------------
 
-    def _described(
-        self, schema: str | None, names: t.Sequence[str]
-    ) -> t.Iterator[tuple[str, Description]]:
-        """Read what an inspector tells of tables."""
+    def _described(self, schema: str | None, names: t.Sequence[str]) -> Descriptions:
+        """Read what is told of tables."""
         if not names:
             return
-        several = [self._several(kind, schema, names) for kind in _KINDS]
-        for name in names:
-            found: list[t.Any] = [read.get((schema, name)) for read in several]
-            description = Description(*found)
-            if None in found[:-1]:
-                continue
-            if self._all_names or self._names_included(schema, name, description):
+        if self._all_names:
+            yield from self._watched.bulk.describe(self._inspector, schema, names)
+            return
+        for name, description in describe(self._inspector, schema, names):
+            if self._names_included(schema, name, description):
                 yield name, description
-
-    def _several(
-        self, kind: str, schema: str | None, names: t.Sequence[str]
-    ) -> t.Mapping[TableKey, t.Any]:
-        read = getattr(self._inspector, f"get_multi_{kind}")
-        try:
-            return t.cast(
-                "t.Mapping[TableKey, t.Any]", read(schema=schema, filter_names=names)
-            )
-        except NotImplementedError:
-            return {}
 
     def _names_included(
         self, schema: str | None, table: str, found: Description
     ) -> bool:
         """Whether the application's filter lets everything of a table be compared."""
-        kinds: dict[str, t.Sequence[t.Any]] = {
-            "column": found.columns,
-            "unique_constraint": found.uniques,
-            "index": found.indexes,
-            "foreign_key_constraint": found.foreign_keys,
+        kinds = {
+            "column": [column.name for column in found.columns],
+            "unique_constraint": [info["name"] for info in found.uniques],
+            "index": [info["name"] for info in found.indexes],
+            "foreign_key_constraint": [info["name"] for info in found.foreign_keys],
         }
         return all(
-            self._included(
-                info["name"], kind, {"table_name": table, "schema_name": schema}
-            )
-            for kind, infos in kinds.items()
-            for info in infos
+            self._included(name, kind, {"table_name": table, "schema_name": schema})
+            for kind, names in kinds.items()
+            for name in names
         )
 
     # -- what is decided -----------------------------------------------------------------
@@ -168,7 +153,7 @@ class Unchanged:
     def _same_comment(self, table: sa.Table, found: Description) -> bool:
         if not self._autogen.dialect.supports_comments:
             return True
-        return ((found.comment or {}).get("text") or None) == (table.comment or None)
+        return (found.comment or None) == (table.comment or None)
 
     def _answers(self, keys: t.Collection[Key]) -> set[Key]:
         """Ask the database what texts leave open."""
@@ -195,17 +180,6 @@ def _referred(found: Description) -> set[TableKey]:
     return {
         (info["referred_schema"], info["referred_table"]) for info in found.foreign_keys
     }
-
-
-_KINDS = (
-    "columns",
-    "pk_constraint",
-    "foreign_keys",
-    "unique_constraints",
-    "indexes",
-    "check_constraints",
-    "table_comment",
-)
 
 
 def _is_listened_to(table: sa.Table) -> bool:
