@@ -61,7 +61,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     real = IndexedScript.__init__
 
     def init(self: IndexedScript, entry: Entry) -> None:
-        found.append(entry.revision.id)
+        found.append(entry.id)
         real(self, entry)
 
     monkeypatch.setattr(IndexedScript, "__init__", init)
@@ -109,6 +109,26 @@ def test_contexts_share_what_was_read(
     first.clear()
     with extension(app) as alembic:
         assert ids(alembic.log()) == list(reversed(IDS))
+
+
+def test_heads_need_no_other_scripts(
+    app: types.ModuleType, made: list[str], touched: list[tuple[str, str]]
+) -> None:
+    """Of thousands only those that are asked for are made, and then they stay the same."""
+    with extension(app) as alembic:
+        (head,) = alembic.heads()
+        assert alembic.current() == alembic.heads(resolve_dependencies=True) == (head,)
+        assert made == ["f"]
+        assert head.is_head
+        assert head.module.revision == "f"
+    with extension(app) as alembic:
+        touched.clear()
+        assert alembic.heads() == (head,)
+        files = [(act, name) for act, name in touched if name.endswith(".py")]
+        assert files == [("stat", "f_table_f.py")]
+        assert alembic.log()[0] is head
+        assert alembic.heads() == (head,)
+    assert sorted(made) == list(IDS)
 
 
 def test_changes_are_noticed(project: Project, app: types.ModuleType) -> None:

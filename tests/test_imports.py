@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from migrate.scripted import Scripted
 from support.application import Project
 from support.application import Result
 from support.servers import Database
@@ -146,7 +147,8 @@ START = {
 }
 SHOWING = {f"cli.{name}" for name in ("failures", "formats", "invocation", "options")}
 SHOWING |= {"cli.commands", "cli.downgrades", "cli.plans", "cli.progress", "cli.render"}
-FOUND = {f"results.{name}" for name in ("data", "databases", "revisions", "reports")}
+SHOWING |= {"cli.highlighting"}
+FOUND = {f"results.{name}" for name in ("data", "databases", "reports")}
 FOUND |= {"results", "results.runs"}
 CORE = {
     *("commands", "databases", "entry", "environments", "headers", "heads"),
@@ -154,12 +156,14 @@ CORE = {
 }
 AT_HEAD = START | SHOWING | FOUND | {f"migrator.{name}" for name in CORE} | {"signals"}
 
+LISTING = {"cli.inspecting", "cli.recording", "results.revisions"}
+
 LOADED_FOR = {
     "--help": START,
     "db upgrade": AT_HEAD | {"cli.asking", "cli.changing"},
-    "db current": AT_HEAD | {"cli.inspecting", "cli.recording"},
-    "db heads": AT_HEAD | {"cli.inspecting", "cli.recording"},
-    "db history": AT_HEAD | {"cli.inspecting", "cli.recording", "migrator.order"},
+    "db current": AT_HEAD | LISTING,
+    "db heads": AT_HEAD | LISTING,
+    "db history": AT_HEAD | LISTING | {"migrator.order"},
 }
 
 
@@ -174,6 +178,42 @@ def test_commands_load_what_they_need(project: Project, command: str) -> None:
     loaded = {name.partition(".")[2] for name in done.stderr.split()}
     assert loaded <= LOADED_FOR[command], sorted(loaded - LOADED_FOR[command])
     assert "extension" in loaded
+
+
+# With an env.py
+
+SCRIPTED = """
+import sys
+try:
+    sys.argv = ["flask", "--app", "app", "db", "upgrade"]
+    from flask.cli import main
+    main()
+finally:
+    print(*sorted(sys.modules), file=sys.stderr)
+    from mako import exceptions
+    print(exceptions.text_error_template().render(), file=sys.stderr)
+    import mako.ext.pygmentplugin
+"""
+
+ONLY_RUNNING = {
+    *(f"migrator.snapshots.{name}" for name in ("files", "use", "making")),
+    *("migrator.deploys.checksum", "migrator.steps", "dialects.journal"),
+    *("results.steps", "results.records", "results.revisions"),
+}
+
+
+def test_env_py_loads_what_it_needs(scripted: Scripted) -> None:
+    """At head: nothing that steps need, and no Pygments, which only Mako would use."""
+    assert scripted.run("upgrade").exit_code == 0
+    (scripted.root / "own.py").write_text(SCRIPTED)
+    done = scripted.run(program=["own.py"], anew=True)
+    assert done.exit_code == 0, done.stderr
+    loaded = set(done.stderr.split())
+    assert "alembic" in loaded
+    assert "mako.exceptions" in loaded
+    assert not {name for name in loaded if name.startswith("pygments")}
+    own = {n.partition(".")[2] for n in loaded if n.startswith("flask_alembic.")}
+    assert not own & ONLY_RUNNING
 
 
 # A long history

@@ -84,6 +84,17 @@ class PerContext:
         """
         return settings.context_options(current_app.config)
 
+    def known_databases(
+        self,
+    ) -> tuple[t.Mapping[str, Metadata], t.Mapping[str, t.Any]]:
+        """Give the metadata and engines of all databases, also under an ``env.py``.
+
+        An override point; without any Flask-SQLAlchemy is asked.
+
+        .. versionadded:: 4.0
+        """
+        return self.metadatas, self.engines
+
     # -- state -------------------------------------------------------------------------
 
     def _get_cache(self) -> Live:

@@ -40,8 +40,7 @@ VERSIONS = "versions"
 """Where plain Alembic and Flask-Migrate keep revisions, in the script location."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class VersionLocation:
+class VersionLocation(t.NamedTuple):
     """A folder of revision files.
 
     :param branch: New revisions of this branch go there.

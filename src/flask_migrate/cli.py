@@ -27,6 +27,7 @@ from flask_alembic.cli.failures import exit_code
 from flask_alembic.cli.failures import failure_lines
 from flask_alembic.cli.invocation import EXTENSION
 from flask_alembic.cli.invocation import TargetCommand
+from flask_alembic.cli.options import replay
 from flask_alembic.cli.plans import show_dry_run
 from flask_alembic.cli.recording import recorded
 from flask_alembic.cli.render import show_error
@@ -309,22 +310,18 @@ def _migrate(direction: Direction, *, yes: bool = False, **options: t.Any) -> No
         show_dry_run(report)
 
 
+@commands.catch_errors
 def _confirm(
     direction: Direction,
     directory: str | None = None,
     revision: str | None = None,
     x_arg: t.Sequence[str] | None = None,
+    replay: bool = False,
     **_: t.Any,
 ) -> None:
     target = revision or ("head" if direction == "upgrade" else "-1")
-    try:
-        with commands.opened(directory, x_arg=x_arg) as folder:
-            confirm_drops(folder.alembic, direction, target)
-    except click.ClickException:
-        raise
-    except Exception:
-        # The run that follows meets the same, and is the one to say it.
-        return
+    with commands.opened(directory, x_arg=x_arg) as folder:
+        confirm_drops(folder.alembic, direction, target, replay=replay)
 
 
 @_command(
@@ -334,6 +331,7 @@ def _confirm(
     yes_option,
     click.argument("revision", default="head"),
     cls=TargetCommand,
+    more=(replay,),
 )
 def upgrade(**options: t.Any) -> None:
     """Upgrade to a later version."""

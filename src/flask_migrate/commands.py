@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import logging
 import os
@@ -35,8 +34,7 @@ Renames: t.TypeAlias = "t.Mapping[str, str] | t.Literal[False] | None"
 Ask: t.TypeAlias = "t.Callable[[t.Any], t.Any]"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(t.NamedTuple):
     """A folder that a command works on."""
 
     state: State
@@ -254,18 +252,23 @@ def upgrade(
     tag: str | None = None,
     x_arg: XArg = None,
     dry_run: bool = False,
+    replay: bool = False,
 ) -> Report | dict[str, str]:
     """Run revisions until the databases are at one.
 
     :param tag: For an env.py that asks for it.
     :param dry_run: Run everything, and roll it back.
+    :param replay: Run every revision, as :meth:`flask_alembic.Alembic.upgrade` has it;
+        under an env.py no snapshot is used anyway.
     :return: What was done; with ``sql`` the SQL that no env.py has written itself.
     """
     with opened(directory, x_arg=x_arg) as folder:
         if not sql:
             _refuse_range(revision)
-            return folder.alembic.upgrade(revision, tag=tag, dry_run=dry_run)
-        scripts = folder.alembic.upgrade(revision, sql=True, tag=tag)
+            return folder.alembic.upgrade(
+                revision, tag=tag, dry_run=dry_run, replay=replay
+            )
+        scripts = folder.alembic.upgrade(revision, sql=True, tag=tag, replay=replay)
         return listing.scripts(folder.config, scripts)
 
 

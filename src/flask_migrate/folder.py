@@ -13,6 +13,7 @@ from flask_alembic import Alembic
 if t.TYPE_CHECKING:
     from alembic.config import Config
 
+    from .databases import Metadata
     from .state import State
 
 R = t.TypeVar("R")
@@ -46,6 +47,12 @@ class FolderAlembic(Alembic):
         """Give the options of ``Migrate``, and those of the configuration."""
         more = current_app.config.get("ALEMBIC_CONTEXT") or {}
         return {**self._state.configure_args, **more}
+
+    def known_databases(
+        self,
+    ) -> tuple[t.Mapping[str, Metadata], t.Mapping[str, t.Any]]:
+        """Give those of ``Migrate``, the binds that aren't migrated included."""
+        return self._state.every()
 
     def _call(self, work: t.Callable[[t.Any], R]) -> R:
         with self._state.lending_args():

@@ -150,6 +150,15 @@ class State:
             for name in self.metadatas
             if name == "" or (bool(every) if chosen is None else name in chosen)
         ]
+        return self._named(names)
+
+    def every(self) -> tuple[dict[str, Metadata], dict[str, AnyEngine]]:
+        """All metadata and engines, by the core's names."""
+        return self._named(list(self.metadatas))
+
+    def _named(
+        self, names: t.Sequence[str]
+    ) -> tuple[dict[str, Metadata], dict[str, AnyEngine]]:
         metadatas, engines = self.metadatas, self.engines
         return (
             {name or databases.DEFAULT: metadatas[name] for name in names},

@@ -146,6 +146,30 @@ def test_an_error_is_the_runs(filled: Project, asked: t.Callable[..., Result]) -
     assert done.stderr.count("nowhere") == 1
 
 
+MOMENT = """
+alembic = Alembic(app)
+lost = [True]
+
+with app.app_context():
+    @sa.event.listens_for(db.engine, "do_connect")
+    def lose_once(*_):
+        if lost:
+            lost.pop()
+            raise ConnectionError("gone for a moment")
+"""
+
+
+def test_an_error_that_the_run_would_not_meet(
+    filled: Project, database: Database, asked: t.Callable[..., Result]
+) -> None:
+    """Nothing is dropped because nobody could be asked."""
+    filled.setup = MOMENT
+    done = asked(filled, "upgrade", "b")
+    assert done.exit_code == 1
+    assert done.stderr.count("gone for a moment") == 1
+    assert "email" in database.columns("users")
+
+
 def test_several_heads_downwards(filled: Project, database: Database) -> None:
     filled.tables("c", down="a")
     filled.invoke("upgrade")

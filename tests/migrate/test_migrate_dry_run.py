@@ -207,3 +207,26 @@ def test_several_heads_downwards(filled: Scripted, database: Database) -> None:
     assert "'flask db downgrade b@-1' or 'flask db downgrade c@-1'" in said
     filled.ok("downgrade", "c@-1")
     assert database.versions() == {"b"}
+
+
+@pytest.mark.one_database
+def test_questions_under_an_environment_that_asks_for_the_target(
+    filled: Scripted, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking has one, too; what it can't look at isn't dropped unasked."""
+    filled.env.write_text(
+        f"{filled.env.read_text()}\ncontext.get_revision_argument()\n"
+    )
+    monkeypatch.setattr(asking, "_is_terminal", lambda: True)
+    filled.ok("upgrade")
+    done = filled.invoke("downgrade", input="n\n")
+    assert "This drops users.age (1 row). Go on?" in done.stderr
+    filled.env.write_text(
+        filled.env.read_text().replace(
+            "context.get_revision_argument()",
+            'if context.get_context().opts["fn"].__name__ == "look":\n'
+            '    raise RuntimeError("not to be looked at")',
+        )
+    )
+    assert filled.fails("downgrade").count("not to be looked at") == 1
+    assert database.columns("users") == {"id", "name", "age"}

@@ -23,13 +23,12 @@ from alembic.script.revision import RevisionMap
 from flask_alembic.errors import HistoryError
 from flask_alembic.errors import RevisionFileError
 from flask_alembic.errors import TargetError
-from flask_alembic.migrator import headers as reading
+from flask_alembic.migrator import odd_headers
 from flask_alembic.migrator import watch
 from flask_alembic.migrator.headers import Entry
 from flask_alembic.migrator.headers import read_entry
 from flask_alembic.migrator.history import History
 from flask_alembic.migrator.watch import HistoryCache
-from flask_alembic.results import Revision
 
 PLAIN = 'revision = "{}"\ndown_revision = {!r}\n'
 
@@ -42,8 +41,7 @@ def entry(
     path: str = "",
 ) -> Entry:
     """Make an entry without a file."""
-    revision = Revision(id, parents, depends_on, labels, "", path or f"{id}.py")
-    return Entry(revision, "", True)
+    return Entry(id, parents, depends_on, labels, "", path or f"{id}.py", True)
 
 
 def write(folder: Path, name: str, text: str, *, old: bool = True) -> Path:
@@ -98,7 +96,6 @@ USUAL = {
         "from os.path import (\n    join,\n    split,\n)\nimport sys  # revision\n"
         "revision = 'a1'\ndown_revision = None\n"
     ),
-    "assigned again": "revision = 'x'\nrevision = 'a1'\ndown_revision = None\n",
     "form feed": "\f\nrevision = 'a1'\n\f\ndown_revision = None\n",
     "nothing else": "revision = 'a1'\ndown_revision = 'b1'\ndepends_on = 'd1'",
 }
@@ -127,6 +124,15 @@ ODD = {
         "down_revision: Union[str, None] = None\n"
     ),
     "set": "revision = 'a1'\ndown_revision = {'b1'}\n",
+    "assigned again": "revision = 'x'\nrevision = 'a1'\ndown_revision = None\n",
+    "right behind the docstring": "'''Words'''\n" + PLAIN.format("a1", None),
+    "tuples and lists": (
+        "revision = ('a1')\ndown_revision = ('b,1')\nbranch_labels = ['x']\n"
+        "depends_on = ( 'd1' , \"e'1\",\n 'f,1' )\n"
+    ),
+    "an order of its own": (
+        "revision = 'a1'\ndepends_on = 'd1'\n\ndown_revision = 'b1'  # last\n"
+    ),
 }
 
 EXECUTED = {
@@ -221,9 +227,9 @@ def test_usual_headers_need_no_parser(
 ) -> None:
     """Only an odd file costs a syntax tree."""
     parsed: list[str] = []
-    real = reading._parse
+    real = odd_headers._parse
     monkeypatch.setattr(
-        reading, "_parse", lambda text: parsed.append(text) or real(text)
+        odd_headers, "_parse", lambda text: parsed.append(text) or real(text)
     )
     for name, source in USUAL.items():
         read_entry(str(write(tmp_path, "a1.py", source)))
@@ -260,6 +266,8 @@ def test_legacy_name(tmp_path: Path) -> None:
         ("revision = 5\ndown_revision = None\n", "doesn't set 'revision'"),
         ("revision = ''\ndown_revision = None\n", "doesn't set 'revision'"),
         ("revision = None\ndown_revision = None\n", "doesn't set 'revision'"),
+        ('"""Words"""\nrevision = None\ndown_revision = None\n', "set 'revision'"),
+        ('"""Words"""\nrevision = ""\ndown_revision = None\n', "set 'revision'"),
         ("revision = 'a1'\n", "doesn't set 'down_revision'"),
         ("revision = 'a1'\ndown_revision = 5\n", "sets 'down_revision' to 5"),
         ("revision='a1'\ndown_revision=('b1', None)\n", "sets 'down_revision' to"),

@@ -19,6 +19,7 @@ from alembic.util import CommandError
 
 from flask_alembic.errors import RevisionFileError
 from flask_alembic.migrator.history import History
+from flask_alembic.migrator.lookup import Scripts
 from flask_alembic.migrator.revisions import IndexedScript
 from flask_alembic.migrator.revisions import LinearRevisionMap
 from flask_alembic.migrator.revisions import load
@@ -436,3 +437,25 @@ def test_index_is_asked_when_needed(tmp_path: Path) -> None:
     assert type(directory) is ScriptDirectory
     assert asked == [1]
     assert issubclass(IndexedScript, Script)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_scripts_made_alone(tmp_path: Path, seed: int) -> None:
+    """One that is asked for by itself is as in Alembic's map of all."""
+    spec = {
+        name: (parents, needed if needed in spec_ else None, None)
+        for spec_ in [random_spec(seed)]
+        for name, (parents, needed, _) in spec_.items()
+    }
+    write(tmp_path, spec)
+    history = HistoryCache([tmp_path]).get()
+    everything = script_directory(configuration(tmp_path), lambda: history)
+    scripts = Scripts(history)
+    for name in spec:
+        found = scripts.alone((name,))
+        assert found is not None
+        expected = vars(everything.get_revision(name))
+        shown = vars(found[0])
+        assert {k: shown[k] for k in expected} == expected
+    assert scripts.alone((name, "heads")) is None
+    assert scripts.alone((name[:4],)) is None

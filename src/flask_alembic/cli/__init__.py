@@ -64,7 +64,10 @@ class LazyGroup(click.Group):
             # The proxy's own method gives the application itself.
             if not current_app or current_app._get_current_object() is not app:  # type: ignore[attr-defined]
                 ctx.with_resource(app.app_context())
-        return super().invoke(ctx)
+        from .highlighting import without_highlighting
+
+        with without_highlighting():
+            return super().invoke(ctx)
 
 
 def _show_traceback(ctx: click.Context, _: click.Parameter, value: bool) -> None:

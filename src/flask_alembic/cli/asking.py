@@ -67,17 +67,14 @@ def _plans(
 ) -> tuple[Plan, ...]:
     # What a revision prints belongs to its run, not to looking at it.
     with quiet(), contextlib.redirect_stdout(None):
-        try:
-            return extension.plan(
-                target,
-                databases=databases or None,
-                direction=direction,
-                statements="drops",
-                replay=replay,
-            )
-        except Exception:
-            # The run that follows meets the same, and is the one to say it.
-            return ()
+        # An error ends the command: a run that doesn't meet it would drop unasked.
+        return extension.plan(
+            target,
+            databases=databases or None,
+            direction=direction,
+            statements="drops",
+            replay=replay,
+        )
 
 
 def _dropped(plan: Plan, several: bool) -> t.Iterator[str]:

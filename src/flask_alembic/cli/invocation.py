@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import re
 import sys
@@ -28,8 +27,7 @@ if t.TYPE_CHECKING:
     from ..extension import Alembic
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(t.NamedTuple):
     """What a command found, and how it is shown where JSON isn't asked for."""
 
     report: Report

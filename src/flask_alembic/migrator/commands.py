@@ -156,18 +156,19 @@ class Commands(Readings):
         self, command: Command, goal: t.Any, *, replay: bool = False
     ) -> Planner:
         """What finds the steps of a command, for whatever is applied."""
-        from .steps import find_steps
-
         if command == "upgrade":
             history = self._live.history()
-            upgrade = self._upgrade(goal, history, replay=replay)
+            # Once, and not at head, which needs nothing that finds steps.
+            upgrade = functools.cache(
+                lambda: self._upgrade(goal, history, replay=replay)
+            )
             to_heads = goal == "heads" or (goal == "head" and len(history.heads) == 1)
 
             def find(heads: t.Collection[str], context: t.Any) -> list[t.Any]:
                 # Alembic reads all revisions to find that there is nothing to do.
                 if to_heads and history.at_head(heads):
                     return []
-                return upgrade.steps(
+                return upgrade().steps(
                     heads,
                     context.target,
                     None if context.as_sql else context.connection,
@@ -175,6 +176,8 @@ class Commands(Readings):
                 )
 
             return find
+        from .steps import find_steps
+
         script = self._live.get_script()
         method = (
             script._downgrade_revs if command == "downgrade" else script._stamp_revs

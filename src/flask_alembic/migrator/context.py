@@ -20,9 +20,6 @@ from ..dialects.timeouts import Limits
 from ..dialects.timeouts import Timeouts
 from ..errors import MigrationError
 from ..errors import VersionTableError
-from ..results import Direction
-from ..results import Revision
-from ..results import Step
 from ..settings import history_table
 from ..settings import Settings
 from ..settings import VERSION_TABLE
@@ -46,6 +43,9 @@ from .targets import texts
 from .version_rows import VersionRows
 
 if t.TYPE_CHECKING:
+    from ..results import Direction
+    from ..results import Revision
+    from ..results import Step
     from .deploys.dry import Trial
 
 # Applications read these lines under Alembic's own name.
@@ -56,6 +56,8 @@ MigrationFn: t.TypeAlias = t.Callable[[t.Any, t.Any], t.Iterable[t.Any]]
 
 def revision_data(script: Script) -> Revision:
     """Describe one of Alembic's scripts."""
+    from ..results import Revision
+
     return Revision(
         id=script.revision,
         parents=texts(script.down_revision),
@@ -68,6 +70,9 @@ def revision_data(script: Script) -> Revision:
 
 def describe_step(step: t.Any) -> Step:
     """Describe one of Alembic's steps."""
+    # Late, like the other results of steps: at head there is none.
+    from ..results import Step
+
     if isinstance(step, RevisionStep):
         direction: Direction = "upgrade" if step.is_upgrade else "downgrade"
         return Step(revision_data(step.revision), direction)

@@ -220,6 +220,15 @@ def name_of(engine: sa.Engine) -> str:
     return engine.url.database or DEFAULT
 
 
+def same_place(one: sa.Engine, other: sa.Engine) -> bool:
+    """Whether two engines lead to one database, whoever connects."""
+
+    def place(engine: sa.Engine) -> sa.URL:
+        return engine.url.set(username=None)
+
+    return one is other or _address(place(one)) == _address(place(other))
+
+
 def application_session() -> AnySession | None:
     """The session that Flask-SQLAlchemy(-Lite) gives the current application."""
     extension = current_app.extensions.get("sqlalchemy")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from sqlalchemy.exc import DBAPIError
@@ -24,8 +23,7 @@ Visitor: t.TypeAlias = "t.Callable[[tuple[str, ...], t.Any], object]"
 Records: t.TypeAlias = "dict[str, tuple[RecordedStep, ...]]"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(t.NamedTuple):
     """What a database says of itself.
 
     :param error: It can't be asked, and that is why.

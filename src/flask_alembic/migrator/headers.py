@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import dataclasses
 import functools
 import importlib.util
 import os
@@ -11,177 +9,130 @@ import re
 import sys
 import traceback
 import typing as t
-import warnings
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from types import ModuleType
 
 from ..errors import RevisionFileError
-from ..results import Revision
+
+if t.TYPE_CHECKING:
+    from ..results import Revision
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(t.NamedTuple):
     """What is known of a revision file.
 
+    A tuple, because thousands are made for each command: a dataclass takes five times
+    as long, and of most only the first two fields are looked at.
+
+    :param parents: As :class:`~flask_alembic.Revision` has it, like the two after it.
     :param doc: The whole docstring.
     :param literal: The file was read; otherwise it had to be executed.
     """
 
-    revision: Revision
+    id: str
+    parents: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    labels: tuple[str, ...]
     doc: str
+    path: str
     literal: bool
 
+    @property
+    def revision(self) -> Revision:
+        """The same as a result."""
+        # Late: at head no command shows a revision.
+        from ..results import Revision
 
-_NAMES = ("revision", "down_revision", "branch_labels", "depends_on")
+        message = self.doc.partition("\n\n")[0]
+        return Revision(
+            self.id, self.parents, self.depends_on, self.labels, message, self.path
+        )
 
-# A file that binds one of these in an unusual way must be executed.
-_SENSITIVE = frozenset((*_NAMES, "__doc__", "__getattr__", "*"))
-_SIDE_DOORS = frozenset(("exec", "globals", "locals", "vars", "setattr"))
+
+NAMES = ("revision", "down_revision", "branch_labels", "depends_on")
+SIDE_DOORS = ("exec", "globals", "locals", "vars", "setattr")
 
 # What text behind the header can't hold without being looked at closely.
 _HINTS = (
     *("revision", "branch_labels", "depends_on", "__doc__", "__getattr__", "import *"),
-    *(f"{name}(" for name in _SIDE_DOORS),
-)
-
-_STRING = r"""(?:"[^"\\\n]*"|'[^'\\\n]*')"""
-_END = r"[ \t]*+(?:\#[^\n]*+)?(?:\n|\Z)"
-_BLANK = r"[ \t\f]*+(?:\#[^\n]*+)?\n"
-_OPENING = re.compile(
-    rf"""(?:{_BLANK})*+
-    (?: ( [rRuU]? (?:
-        \"{{3}} [^"\\]* (?: (?: \\. | "(?!"") ) [^"\\]* )* \"{{3}}
-      | '{{3}} [^'\\]* (?: (?: \\. | '(?!'') ) [^'\\]* )* '{{3}}
-      | " (?: [^"\\\n] | \\. )* "
-      | ' (?: [^'\\\n] | \\. )* '
-    )) {_END} )?""",
-    re.VERBOSE | re.DOTALL,
-)
-_IMPORT = rf"""(?:import|from)\b [^\n()*\\;\#"']*+
-    (?: \( [^()*\\;\#"']*+ \) )? {_END}"""
-_COMMENT = re.compile(r"#.*")
-_ASSIGNMENT = re.compile(
-    rf"""( (?: {_BLANK} | {_IMPORT} )*+ )
-    (revision|down_revision|branch_labels|depends_on)
-    [ \t]* (?: : [^=\n\#\\;]* )? = [ \t]*
-    ( None | {_STRING}
-    | \( (?: [^()"'\#\\] | {_STRING} )* \)
-    | \[ (?: [^][()"'\#\\] | {_STRING} )* \]
-    ) {_END}""",
-    re.VERBOSE,
+    *(f"{name}(" for name in SIDE_DOORS),
 )
 
 
-def _literal(source: str) -> t.Any:
-    """Evaluate a literal; a plain string is only cut out."""
-    if source == "None":
+_LITERAL = r"""(?:: [^=\n#\\]*+)? = (None|"[^"\\\n]*"|'[^'\\\n]*'|\([^()\\\n]*\))\n"""
+_LINES = re.compile(
+    rf"revision{_LITERAL}down_revision{_LITERAL}"
+    rf"(?:branch_labels{_LITERAL}(?:depends_on{_LITERAL})?)?"
+)
+
+
+def _usual(path: str, text: str) -> Entry | None:
+    """Read a header as the templates write it; None for anything else.
+
+    Commands wait for this, thousands of times, and for the regular expression, which is
+    compiled each time: so there is one, and a small one.
+    """
+    end = text.find('"""', 3) + 3
+    start = text.find("\nrevision", end) + 1
+    doc = text[3 : end - 3]
+    if not (text.startswith('"""') and 6 <= end < start) or "\\" in doc:
         return None
-    if source[0] not in "\"'" or "\\" in source:
-        with warnings.catch_warnings(action="ignore"):
-            return ast.literal_eval(source)
-    quotes = 3 if len(source) > 2 and source.startswith(('"""', "'''")) else 1
-    return source[quotes:-quotes]
-
-
-def _glance(text: str) -> dict[str, t.Any] | None:
-    """Read a header of the usual kind; None for anything else."""
-    opening = t.cast("re.Match[str]", _OPENING.match(text))
-    found: dict[str, t.Any] = {}
-    position = opening.end()
-    try:
-        found["__doc__"] = _literal(opening[1]) if opening[1] else None
-        while line := _ASSIGNMENT.match(text, position):
-            before, name, value = line.groups()
-            if "import" in before and _is_suspect(before):
-                return None
-            found[name] = _literal(value)
-            position = line.end()
-            if len(found) > len(_NAMES):
-                # With the docstring that is all; what comes again is met below.
-                break
-    except (SyntaxError, ValueError):
+    lines = _LINES.match(text, start)
+    if lines is None or not _is_harmless(text[end:start]):
         return None
-    if "revision" not in found or "down_revision" not in found:
+    if mentions_header(text[lines.end() :]):
         return None
-    return None if _mentions(text[position:]) else found
+    id_, *others = lines.groups()
+    parents, labels, needed = map(_strings, others)
+    if parents is None or labels is None or needed is None:
+        return None
+    if id_[0] not in "\"'" or len(id_) < 3:
+        return None
+    doc = t.cast(str, _as_compiled(doc)).strip()
+    return Entry(id_[1:-1], parents, needed, labels, doc, path, True)
 
 
-# What stands between docstring and ids is the same in most files.
-@functools.lru_cache(maxsize=32)
-def _is_suspect(imports: str) -> bool:
-    """Whether imports may bind a name of the header."""
-    return _mentions(_COMMENT.sub("", imports))
+def _strings(source: str | None) -> tuple[str, ...] | None:
+    """Take the strings out of what was matched; None if there is more than that."""
+    if source is None or source == "None":
+        return ()
+    if source[0] != "(":
+        return (source[1:-1],)
+    items = source[1:-1].removesuffix(",").split(",")
+    if "," not in source or not all(map(_is_string, items)):
+        return None
+    return tuple([item.strip()[1:-1] for item in items])
 
 
-def _mentions(text: str) -> bool:
+def _is_string(source: str) -> bool:
+    source = source.strip()
+    quote = source[:1]
+    return quote in ("'", '"') and source.endswith(quote) and source.count(quote) == 2
+
+
+# It is the same in most files.
+@functools.lru_cache(maxsize=128)
+def _is_harmless(between: str) -> bool:
+    """Whether only blanks, comments and imports stand between docstring and ids."""
+    if not between.startswith("\n"):
+        return False
+    for line in between.split("\n"):
+        if line.strip() and not line.startswith("#"):
+            plain = set("()*\\;#\"'").isdisjoint(line)
+            if not (plain and line.startswith(("import ", "from "))):
+                return False
+            if mentions_header(line):
+                return False
+    return True
+
+
+def mentions_header(text: str) -> bool:
     """Whether a name might be bound here: no proof, but a reason to look closely."""
-    return any(map(text.__contains__, _HINTS))
-
-
-def _parse(text: str) -> dict[str, t.Any] | None:
-    """Read a header from the whole file's syntax tree; None if that isn't sure."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            tree = ast.parse(text)
-        found: dict[str, t.Any] = {"__doc__": ast.get_docstring(tree, clean=False)}
-        for statement in tree.body:
-            names, value = _assignment(statement)
-            if value is not None and not set(_NAMES).isdisjoint(names):
-                found |= dict.fromkeys(names, ast.literal_eval(value))
-            elif not (names and value is None) and _rebinds(statement):
-                return None
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        return None
-    return found if "revision" in found else None
-
-
-def _assignment(statement: ast.stmt) -> tuple[list[str], ast.expr | None]:
-    """The names and the value of an assignment to names, else nothing."""
-    if isinstance(statement, ast.Assign):
-        names = [node.id for node in statement.targets if isinstance(node, ast.Name)]
-        if len(names) == len(statement.targets):
-            return names, statement.value
-    elif isinstance(statement, ast.AnnAssign) and isinstance(
-        statement.target, ast.Name
-    ):
-        return [statement.target.id], statement.value
-    return [], None
-
-
-def _rebinds(statement: ast.stmt) -> bool:
-    """Whether a statement may set a header's name, seen from the module."""
-    todo: list[ast.AST] = [statement]
-    while todo:
-        node = todo.pop()
-        if not _SENSITIVE.isdisjoint(_bound(node)):
+    for hint in _HINTS:  # noqa: SIM110  # any() takes twice as long, for each file
+        if hint in text:
             return True
-        if isinstance(node, ast.Name) and node.id in _SIDE_DOORS:
-            return True
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            # A body has names of its own, unless it declares them global.
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Global):
-                    todo.append(inner)
-        else:
-            todo.extend(ast.iter_child_nodes(node))
     return False
-
-
-def _bound(node: ast.AST) -> Iterator[str]:
-    """The names that one node binds."""
-    if isinstance(node, ast.Name):
-        if not isinstance(node.ctx, ast.Load):
-            yield node.id
-    elif isinstance(node, ast.alias):
-        yield node.asname or node.name.partition(".")[0]
-    elif isinstance(node, ast.Global):
-        yield from node.names
-    else:
-        for field in ("name", "rest"):
-            if isinstance(name := getattr(node, field, None), str):
-                yield name
 
 
 def execute(module: ModuleType, path: str) -> None:
@@ -231,7 +182,7 @@ def module_name(path: str) -> str:
 def entry_of_module(module: ModuleType, path: str) -> Entry:
     """Make the entry of an executed file."""
     absent = object()
-    values = {name: getattr(module, name, absent) for name in (*_NAMES, "__doc__")}
+    values = {name: getattr(module, name, absent) for name in (*NAMES, "__doc__")}
     values = {name: value for name, value in values.items() if value is not absent}
     return _entry(path, values, literal=False)
 
@@ -246,13 +197,23 @@ def read_entry(path: str) -> Entry:
             text = _decode(_content(path))
         except OSError as error:
             raise unloadable(path, error) from error
-        values = text and (_glance(text) or _parse(text))
+        entry = _usual(path, text) if text else None
+        if entry is not None:
+            return entry
+        values = text and _oddly(text)
         if values:
             values["__doc__"] = _as_compiled(values["__doc__"])
             return _entry(path, values, literal=True)
     module = ModuleType(module_name(path))
     execute(module, path)
     return entry_of_module(module, path)
+
+
+def _oddly(text: str) -> dict[str, t.Any] | None:
+    """Read any other header; None if the file has to be executed."""
+    from . import odd_headers
+
+    return odd_headers.read(text)
 
 
 _CHUNK = 16384
@@ -311,15 +272,15 @@ def _entry(path: str, values: Mapping[str, t.Any], *, literal: bool) -> Entry:
         )
     doc = values.get("__doc__")
     doc = doc.strip() if isinstance(doc, str) else ""
-    revision = Revision(
-        id=name,
-        parents=_ids(path, "down_revision", values["down_revision"]),
-        depends_on=_ids(path, "depends_on", values.get("depends_on")),
-        labels=_ids(path, "branch_labels", values.get("branch_labels")),
-        message=doc.partition("\n\n")[0],
-        path=path,
+    return Entry(
+        name,
+        _ids(path, "down_revision", values["down_revision"]),
+        _ids(path, "depends_on", values.get("depends_on")),
+        _ids(path, "branch_labels", values.get("branch_labels")),
+        doc,
+        path,
+        literal,
     )
-    return Entry(revision, doc, literal)
 
 
 def _ids(path: str, name: str, value: t.Any) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from .databases import Metadata
     from .databases import Shared
     from .history import History
-    from .revisions import Lookup
+    from .lookup import Lookup
     from .state import AppState
 
 
@@ -46,6 +46,10 @@ class Owner(t.Protocol):
     def load_config(self) -> Config | None: ...
 
     def context_options(self) -> t.Mapping[str, t.Any]: ...
+
+    def known_databases(
+        self,
+    ) -> tuple[t.Mapping[str, Metadata], t.Mapping[str, t.Any]]: ...
 
 
 class Live:
@@ -247,15 +251,12 @@ class Live:
 
         What changes something takes :meth:`get_script`, whose modules are its own.
         """
-        from .revisions import Lookup
-        from .revisions import script_directory
+        from .lookup import Lookup
+        from .lookup import SharedLookup
 
         if self.script is not None and self._script_history is history:
             return Lookup(self.script)
-        return self._state.lookup(
-            history,
-            lambda: Lookup(script_directory(self.get_config(), lambda: history)),
-        )
+        return SharedLookup(self._state.scripts(history), self.get_config)
 
     def get_env(self) -> EnvironmentContext:
         """Alembic's environment of the default database."""

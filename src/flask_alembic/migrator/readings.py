@@ -151,19 +151,24 @@ class Readings:
             applied.update(dict.fromkeys(item.heads))
         return self._scripts(tuple(applied))
 
-    def _scripts(self, ids: t.Any) -> tuple[Script, ...]:
+    def _scripts(
+        self, ids: t.Any, history: History | None = None
+    ) -> tuple[Script, ...]:
+        """Find scripts.
+
+        :param history: What was asked for just now; it need not be looked at again.
+        """
         from .bridge import resolving
 
-        history = self._history()
+        history = history or self._history()
         with resolving():
-            found = self._live.lookup(history).directory.get_revisions(ids)
-        return tuple(script for script in found if script is not None)
+            return self._live.lookup(history).find(tuple(ids))
 
     def heads(self, resolve_dependencies: bool) -> tuple[Script, ...]:
         """Find the scripts that nothing follows."""
-        history = self._live.history()
+        history = self._history()
         ids = history.effective_heads if resolve_dependencies else history.heads
-        return self._scripts(tuple(ids))
+        return self._scripts(ids, history)
 
     def branches(self) -> list[Script]:
         """Find the scripts that several follow."""
@@ -211,7 +216,7 @@ class Readings:
         else:
             ids = tuple(targets.names(revisions, history.entries))
             if not all(id_ in history.entries for id_ in ids):
-                ids = tuple(script.revision for script in self._scripts(ids))
+                ids = tuple(script.revision for script in self._scripts(ids, history))
         return tuple(history.describe(id_) for id_ in ids)
 
     def needs_upgrade(self) -> bool:

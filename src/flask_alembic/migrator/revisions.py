@@ -24,7 +24,6 @@ Private names of Alembic that this file leans on, and what for:
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
 import typing as t
@@ -63,8 +62,8 @@ class LazyModule(ModuleType):
     """A revision file's module, which runs when something of its body is asked for."""
 
     def __init__(self, entry: Entry, header: dict[str, t.Any]) -> None:
-        super().__init__(module_name(entry.revision.path), entry.doc)
-        vars(self).update(header, __file__=entry.revision.path)
+        super().__init__(module_name(entry.path), entry.doc)
+        vars(self).update(header, __file__=entry.path)
         vars(self)[_ENTRY] = entry
 
     def __getattr__(self, name: str) -> t.Any:
@@ -93,8 +92,8 @@ def run(module: LazyModule) -> None:
         # A body that looks at its own module must not start it again.
         content[_ENTRY] = None
         try:
-            execute(module, entry.revision.path)
-            _compare(entry, entry_of_module(module, entry.revision.path))
+            execute(module, entry.path)
+            _compare(entry, entry_of_module(module, entry.path))
         except BaseException:
             content.clear()
             content.update(before)
@@ -112,13 +111,13 @@ def _compare(read: Entry, executed: Entry) -> None:
         "depends_on": "depends_on",
     }
     for field, name in names.items():
-        expected = getattr(read.revision, field)
-        actual = getattr(executed.revision, field)
+        expected = getattr(read, field)
+        actual = getattr(executed, field)
         if expected != actual:
             raise RevisionFileError(
-                f"The revision file {read.revision.path} sets {name} to {actual!r}"
+                f"The revision file {read.path} sets {name} to {actual!r}"
                 f" when it runs, but {expected!r} was read from its source.",
-                path=read.revision.path,
+                path=read.path,
                 fix=f"Set {name} once, to a literal; if it was just edited, try again.",
             )
 
@@ -127,15 +126,14 @@ class IndexedScript(Script):
     """A revision whose header is known and whose file isn't executed yet."""
 
     def __init__(self, entry: Entry) -> None:
-        revision = entry.revision
-        self.path = revision.path
+        self.path = entry.path
         self._entry = entry
         Revision.__init__(
             self,
-            revision.id,
-            revision.parents,
-            dependencies=revision.depends_on,
-            branch_labels=revision.labels,
+            entry.id,
+            entry.parents,
+            dependencies=entry.depends_on,
+            branch_labels=entry.labels,
         )
         # All that it ever has, so that Python keeps one table of names for all scripts
         # instead of one for each: a third of what they take.
@@ -148,7 +146,7 @@ class IndexedScript(Script):
         header = {
             "revision": self.revision,
             "down_revision": self.down_revision,
-            "branch_labels": self._entry.revision.labels or None,
+            "branch_labels": self._entry.labels or None,
             "depends_on": self.dependencies,
         }
         return LazyModule(self._entry, header)
@@ -295,10 +293,15 @@ def _normalize(revisions: list[Revision]) -> None:
         rev._normalized_resolved_dependencies = kept.get(rev.revision, ())
 
 
-def script_directory(config: Config, source: Callable[[], History]) -> ScriptDirectory:
+def script_directory(
+    config: Config,
+    source: Callable[[], History],
+    make: Callable[[Entry], IndexedScript] = IndexedScript,
+) -> ScriptDirectory:
     """Make Alembic's script directory on top of the index.
 
     :param source: Asked for the history once, when it is first needed.
+    :param make: Gives the script of a file.
     """
     paths = config.get_prepend_sys_paths_list() or []
     with _importing:
@@ -307,23 +310,6 @@ def script_directory(config: Config, source: Callable[[], History]) -> ScriptDir
         del sys.path[: len(paths)]
         sys.path[:0] = [path for path in paths if path not in sys.path]
     directory.revision_map = LinearRevisionMap(
-        lambda: [IndexedScript(entry) for entry in source().entries.values()]
+        lambda: [make(entry) for entry in source().entries.values()]
     )
     return directory
-
-
-class Lookup:
-    """The scripts of one history, for threads that only look at them.
-
-    :param directory: A script directory that nobody else extends.
-    """
-
-    def __init__(self, directory: ScriptDirectory) -> None:
-        self.directory = directory
-        # Alembic builds its map when it is first asked for something: here, once.
-        self.directory.get_heads()
-
-    @functools.cached_property
-    def newest_first(self) -> tuple[Script, ...]:
-        """All of them, as Alembic lists them."""
-        return tuple(self.directory.walk_revisions())

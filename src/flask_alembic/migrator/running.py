@@ -10,9 +10,6 @@ import typing as t
 from alembic.runtime.migration import RevisionStep
 
 from ..errors import MigrationError
-from ..results import Step
-from ..results import StepResult
-from ..results import StepState
 from .calling import call
 from .deploys import limits
 from .deploys import retries
@@ -21,6 +18,9 @@ from .runs import first_line
 from .version_rows import VersionRows
 
 if t.TYPE_CHECKING:
+    from ..results import Step
+    from ..results import StepResult
+    from ..results import StepState
     from .context import StepContext
 
 # Applications read these lines under Alembic's own name.
@@ -86,7 +86,7 @@ class Running:
                 context.setup.check_deferred()
             seconds = time.monotonic() - started
             state: StepState = "done" if ran else "skipped"
-            result = self._completed(StepResult(described, state, seconds))
+            result = self._completed(self._result(described, state, seconds))
             for watcher in context.watchers:
                 watcher.applied(step, result)
         except Untried:
@@ -120,6 +120,13 @@ class Running:
                 run_args=self._arguments,
             )
 
+    def _result(
+        self, step: Step, state: StepState, seconds: float, error: str | None = None
+    ) -> StepResult:
+        from ..results import StepResult
+
+        return StepResult(step, state, seconds, error)
+
     def _completed(self, result: StepResult) -> StepResult:
         for watcher in self._context.watchers:
             result = watcher.completed(result)
@@ -129,7 +136,7 @@ class Running:
         context, part = self._context, self._context.part
         # What is in the way may have gone when everybody has been told.
         retries.meet(context, error, context.running)
-        failed = StepResult(step, "failed", seconds, first_line(error))
+        failed = self._result(step, "failed", seconds, first_line(error))
         result = self._completed(failed)
         part.results.append(result)
         part.emit("step_finished", len(part.results), step=step, result=result)

@@ -12,7 +12,6 @@ import contextvars
 import logging
 import traceback
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 from alembic.runtime.environment import EnvironmentContext
@@ -123,7 +122,8 @@ class Scripted:
 
 
 def _visiting(names: Names) -> Run:
-    options = {"dont_mutate": True}
+    # An env.py may ask for the target, and is not to fail where nothing has one.
+    options = {"dont_mutate": True, "destination_rev": "heads"}
     return Run("visit", writes=False, names=names, checks=False, options=options)
 
 
@@ -316,6 +316,8 @@ def _run_script(script: ScriptDirectory, live: Live, meeting: _Meeting) -> None:
         if not (own_loop or _loop_is_running()):
             script.run_env()
             return
+        from concurrent.futures import ThreadPoolExecutor
+
         context = contextvars.copy_context()
         run = _run_with_loop if own_loop else _run_without_loop
         with ThreadPoolExecutor(1, thread_name_prefix="flask-alembic") as pool:

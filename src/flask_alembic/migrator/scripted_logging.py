@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import configparser
 import contextlib
-import dataclasses
 import logging
 import logging.config
 import os
@@ -34,8 +33,7 @@ _runs: list[object] = []
 _changes: list[_Change] = []
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _LoggerState:
+class _LoggerState(t.NamedTuple):
     """How a logger is set up; without arguments, as a new one is."""
 
     level: int = logging.NOTSET
@@ -62,8 +60,7 @@ class _LoggerState:
 _Snapshot: t.TypeAlias = dict[logging.Logger, _LoggerState]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(t.NamedTuple):
     """What one call of ``fileConfig`` did."""
 
     before: _Snapshot

@@ -10,7 +10,7 @@ from .watch import HistoryCache
 if t.TYPE_CHECKING:
     from ..settings import Settings
     from .history import History
-    from .revisions import Lookup
+    from .lookup import Scripts
 
 
 class AppState:
@@ -18,9 +18,8 @@ class AppState:
 
     def __init__(self) -> None:
         self._caches: dict[tuple[t.Any, ...], HistoryCache] = {}
-        # Who makes a lookup may execute files that ask for one in turn.
-        self._lock = threading.RLock()
-        self._lookup: tuple[History, Lookup] | None = None
+        self._lock = threading.Lock()
+        self._scripts: Scripts | None = None
 
     def history(self, settings: Settings, *, fresh: bool = False) -> History:
         """The revision files, as they are now."""
@@ -35,9 +34,11 @@ class AppState:
             cache = self._caches.setdefault(key, made)
         return cache.get(fresh=fresh)
 
-    def lookup(self, history: History, make: t.Callable[[], Lookup]) -> Lookup:
+    def scripts(self, history: History) -> Scripts:
         """Alembic's view of a history, made once; the latest is kept."""
+        from .lookup import Scripts
+
         with self._lock:
-            if self._lookup is None or self._lookup[0] is not history:
-                self._lookup = (history, make())
-            return self._lookup[1]
+            if self._scripts is None or self._scripts.history is not history:
+                self._scripts = Scripts(history)
+            return self._scripts

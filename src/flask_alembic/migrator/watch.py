@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import gc
 import operator
 import os
@@ -34,24 +33,6 @@ def _stamp(stat: os.stat_result) -> _Stamp:
 def _settled(looked: int, *times: int) -> bool:
     """Whether a later change would have left another time."""
     return all(abs(looked - time_ns) >= _TICK for time_ns in times)
-
-
-def _long_settled(before: int, stamp: _Stamp) -> bool:
-    """Whether a file wasn't touched for a while.
-
-    :param before: A time before it was read.
-    """
-    # For nearly all files this is the answer, and thousands are asked about.
-    return stamp[0] <= before - _TICK and stamp[1] <= before - _TICK
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Read:
-    """A file that was read, and whether its stamp tells if it has changed."""
-
-    stamp: _Stamp
-    settled: bool
-    entry: Entry
 
 
 class _Look:
@@ -102,12 +83,11 @@ class _Look:
             ) from error
 
     def _add(self, item: os.DirEntry[str]) -> None:
+        path, name = item.path, item.name
         if item.is_symlink():
-            path = os.path.realpath(item.path)
+            path = os.path.realpath(path)
             name = os.path.basename(path)
-        else:
-            path, name = item.path, item.name
-        if path in self.files or not self._counts(name, path):
+        if not self._counts(name, path) or path in self.files:
             return
         try:
             self.files[path] = _stamp(item.stat())
@@ -168,7 +148,10 @@ class HistoryCache:
         self._options = {"recursive": recursive, "sourceless": sourceless}
         # A file that has to be executed may ask for the history in turn.
         self._lock = threading.RLock()
-        self._read: dict[str, _Read] = {}
+        self._entries: dict[str, Entry] = {}
+        self._stamps: dict[str, _Stamp] = {}
+        # Those whose stamps don't tell whether they have changed since.
+        self._unsettled: set[str] = set()
         self._last: _Look | None = None
         self._history = History()
 
@@ -195,12 +178,12 @@ class HistoryCache:
             if before is not None and not _settled(self._last.time, before):
                 return False
         for head in self._history.heads:
-            path = self._history.entries[head].revision.path
+            path = self._history.entries[head].path
             try:
                 current = _stamp(os.stat(path))
             except OSError:
                 return False
-            if not self._read[path].settled or self._read[path].stamp != current:
+            if path in self._unsettled or self._stamps[path] != current:
                 return False
         return True
 
@@ -210,19 +193,34 @@ class HistoryCache:
         look = _Look(**self._options)
         for location in self._locations:
             look.scan(os.path.realpath(location))
-        before, rewritten = self._read, False
-        self._read = {path: before[path] for path in look.files if path in before}
-        for path, stamp in look.files.items():
-            known = before.get(path)
-            if known is None or not known.settled or known.stamp != stamp:
-                rewritten = rewritten or (known is not None and known.stamp != stamp)
-                settled = _long_settled(look.time, stamp) or _settled(
-                    time.time_ns(), *stamp[:2]
-                )
-                self._read[path] = _Read(stamp, settled, read_entry(path))
-        entries = [self._read[path].entry for path in look.files]
+        for path in self._entries.keys() - look.files.keys():
+            del self._entries[path], self._stamps[path]
+            self._unsettled.discard(path)
+        known, unsettled = self._stamps, self._unsettled
+        changed = {
+            path: stamp
+            for path, stamp in look.files.items()
+            if known.get(path) != stamp or path in unsettled
+        }
+        rewritten = any(
+            known.get(path, stamp) != stamp for path, stamp in changed.items()
+        )
+        for path, stamp in changed.items():
+            self._read(path, stamp, look.time)
+        # The same, which needn't be kept twice.
+        self._stamps = look.files
+        entries = [self._entries[path] for path in look.files]
         # What was made from the old files isn't to be used again, even if their heads
         # are the same.
         if rewritten or entries != list(self._history.entries.values()):
             self._history = History(entries)
         self._last = look
+
+    def _read(self, path: str, stamp: _Stamp, looked: int) -> None:
+        self._entries[path] = read_entry(path)
+        self._stamps[path] = stamp
+        # For nearly all files the first is the answer, and thousands are asked about.
+        if max(stamp[:2]) <= looked - _TICK or _settled(time.time_ns(), *stamp[:2]):
+            self._unsettled.discard(path)
+        else:
+            self._unsettled.add(path)

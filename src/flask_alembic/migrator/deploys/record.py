@@ -181,7 +181,7 @@ def _files(step: t.Any, described: Step, history: History) -> dict[str, str]:
     """What a step is on record as: id -> path; a snapshot as each of its heads."""
     if described.direction == "snapshot":
         ids = step.to_revisions
-        return {id_: history.entries[id_].revision.path for id_ in ids}
+        return {id_: history.entries[id_].path for id_ in ids}
     return {described.revision.id: described.revision.path}
 
 

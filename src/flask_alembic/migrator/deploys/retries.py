@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import random
 import time
@@ -34,8 +33,7 @@ def pauses(count: int) -> t.Iterator[float]:
         longest = min(LONGEST_PAUSE, longest * 2)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Obstacle:
+class Obstacle(t.NamedTuple):
     """An error that came from waiting for a lock in vain.
 
     :param message: What happened, where, and who is in the way.

@@ -86,7 +86,7 @@ class _Look:
         )
 
     def _compared(self, step: RecordedStep) -> t.Iterator[Finding]:
-        path = self._history.entries[step.revision].revision.path
+        path = self._history.entries[step.revision].path
         if not step.checksum or checksum(path) == step.checksum:
             return
         where = f"database {self._name!r}"

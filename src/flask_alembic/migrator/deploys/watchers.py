@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ...results import Step
-from ...results import StepResult
-
 if t.TYPE_CHECKING:
     from ...dialects.journal import Journal
+    from ...results import Step
+    from ...results import StepResult
     from ..context import StepContext
     from ..runs import Run
 

@@ -129,7 +129,7 @@ def _paths(history: History, heads: t.Iterable[str]) -> list[tuple[str, str]]:
     """Id and path of what leads to some revisions, ordered by the id."""
     entries = history.entries
     ids = sorted(history.ancestors(heads))
-    return [(id_, entries[id_].revision.path) for id_ in ids]
+    return [(id_, entries[id_].path) for id_ in ids]
 
 
 def _of_code(paths: list[tuple[str, str]]) -> str:

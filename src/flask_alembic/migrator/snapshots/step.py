@@ -8,10 +8,9 @@ from alembic.runtime.migration import MigrationInfo
 from alembic.runtime.migration import StampStep
 from alembic.script.revision import RevisionMap
 
-from ...results import Revision
-from ...results import Step
-from .files import Head
-from .files import load
+if t.TYPE_CHECKING:
+    from ...results import Step
+    from .files import Head
 
 KEY = "snapshot"
 """What the step is called where revisions are named by one id."""
@@ -26,6 +25,8 @@ class SnapshotStep(StampStep):
     def __init__(
         self, head: Head, ids: t.Collection[str], revision_map: RevisionMap
     ) -> None:
+        from .files import load
+
         super().__init__((), head.of, True, True, revision_map)
         self.head = head
         self.ids = frozenset(ids)
@@ -54,6 +55,9 @@ class SnapshotStep(StampStep):
 
     def describe(self) -> Step:
         """Describe it as data."""
+        from ...results import Revision
+        from ...results import Step
+
         number = len(self.ids)
         revision = Revision(
             id=", ".join(self.to_),

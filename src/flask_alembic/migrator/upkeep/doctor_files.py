@@ -61,7 +61,7 @@ def read(settings: Settings) -> Files:
     entries: dict[str, Entry] = {}
     for path in paths:
         entry = _entry(path, findings)
-        other = entries.setdefault(entry.revision.id, entry) if entry else None
+        other = entries.setdefault(entry.id, entry) if entry else None
         if entry and other and other is not entry:
             findings.append(_duplicate(entry, other))
     history = History(entries.values())
@@ -121,16 +121,16 @@ def _duplicate(entry: Entry, other: Entry) -> Finding:
     return Finding(
         code="revision-duplicate",
         severity="error",
-        message=f"Two files have the revision id {entry.revision.id!r}.",
+        message=f"Two files have the revision id {entry.id!r}.",
         effect="No command that needs the revisions works.",
-        fix=f"Remove one, or give it another id; the other is {other.revision.path}.",
-        where=entry.revision.path,
+        fix=f"Remove one, or give it another id; the other is {other.path}.",
+        where=entry.path,
     )
 
 
 def _broken(history: History) -> t.Iterator[Finding]:
     """Find revisions that follow what doesn't exist."""
-    labels = {x for e in history.entries.values() for x in e.revision.labels}
+    labels = {x for e in history.entries.values() for x in e.labels}
     for id_, entry in history.entries.items():
         revision = entry.revision
         named = {name: "down_revision" for name in revision.parents}
