@@ -79,6 +79,32 @@ def test_new_counting_key(project: Project, database: Database) -> None:
     assert {row[0] for row in database.rows("SELECT id FROM item")} == {1, 2, 3}
 
 
+@pytest.mark.parametrize("said", ["--default", "sqlite_autoincrement"])
+def test_new_counting_key_and_a_required_column(
+    project: Project, database: Database, said: str
+) -> None:
+    """The rows get a number and a value; a rebuild finds both there."""
+    before = item(KEY)
+    columns = (
+        "    id = sa.Column(sa.Integer, primary_key=True)\n"
+        "    size = sa.Column(sa.Integer, nullable=False)\n"
+    )
+    more = '{"sqlite_autoincrement": True}' if said.startswith("sqlite") else ""
+    new = item(REQUIRED, more=more).replace("    code", f"{columns}    code", 1)
+    start(project, database, before, *ROWS)
+    change(project, before, new, defaults={"item.size": "7"})
+    database.execute("INSERT INTO item (code, size) VALUES ('c', 8)")
+    found = database.rows("SELECT id, code, size FROM item ORDER BY code")
+    assert found[-1] == (3, "c", 8)
+    assert {row[0] for row in found} == {1, 2, 3}
+    assert [row[1:] for row in found[:2]] == [("a", 7), ("b", 7)]
+    if database.kind == "sqlite":
+        ((sql,),) = database.rows("SELECT sql FROM sqlite_master WHERE name = 'item'")
+        assert ("AUTOINCREMENT" in sql) == bool(more)
+    with pytest.raises(Exception, match=r"(?i)null|default"):
+        database.execute("INSERT INTO item (code) VALUES ('d')")
+
+
 def test_existing_column_counts_from_now_on(
     project: Project, database: Database
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from flask_alembic.results import Draft
 from support.application import Project
 from support.servers import Database
@@ -24,11 +26,11 @@ def text(draft: Draft) -> str:
         return file.read()
 
 
-def change(project: Project, before: str, after: str) -> Draft:
+def change(project: Project, before: str, after: str, **choices: t.Any) -> Draft:
     """Draft a change, and run it forth, back and forth again: no diff is left."""
     project.models = after
     with project.context() as alembic:
-        draft = alembic.draft("second", rev_id="second")
+        draft = alembic.draft("second", rev_id="second", **choices)
         assert draft.path is not None, "nothing was found"
         alembic.upgrade()
         left = alembic.diff().operations

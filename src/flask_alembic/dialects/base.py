@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     from .journal import Journal
     from .keys import Keys
     from .locks import SessionLock
+    from .references import References
     from .renamed import RenameStatements
     from .scratch import Scratch
 
@@ -211,6 +212,13 @@ class DialectSupport:
         return Keys
 
     @property
+    def references_class(self) -> type[References]:
+        """How it keeps what foreign keys refer to."""
+        from .references import References
+
+        return References
+
+    @property
     def lock_trace(self) -> type[LockTrace] | None:
         """What a dry run learns of locks from, if there is anything."""
         return None
@@ -300,6 +308,10 @@ class DialectSupport:
     def lives_in_connection(self, engine: sa.Engine) -> bool:
         """Whether the database is gone when its one connection is closed."""
         return False
+
+    def exists(self, engine: sa.Engine) -> bool:
+        """Whether connecting makes no database; it may still fail."""
+        return True
 
     def offline_name(self, dialect: sa.Dialect) -> str:
         """The dialect name that Alembic's offline mode should compile for."""

@@ -23,6 +23,7 @@ class EnumUse:
     :param schema: None for the default one.
     :param array: Its values are arrays of the enum's.
     :param default: As SQL; None without one.
+    :param computed: The default is what its values are computed by.
     """
 
     schema: str | None
@@ -30,14 +31,30 @@ class EnumUse:
     column: str
     array: bool = False
     default: str | None = None
+    computed: bool = False
+
+
+ColumnKey: t.TypeAlias = tuple[str | None, str, str]
+"""Schema, table and name of a column; no schema for the default one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Dependent:
-    """A constraint or an index with a value of the type in its text."""
+    """What has to go while a type is made anew, such as a check with one of its values.
 
+    :param kind: ``column``, ``constraint``, ``index`` or ``foreign key``.
+    :param schema: None for the default one.
+    :param create: Statements.
+    :param needs: Computed columns that it can't be without, which have to go, too.
+    """
+
+    kind: str
+    schema: str | None
+    table: str
+    name: str
     drop: str
-    create: str
+    create: tuple[str, ...]
+    needs: frozenset[ColumnKey] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,6 +62,8 @@ class EnumType:
     """A type of a database.
 
     :param schema: None for the default one.
+    :param dependents: In the order in which they can be made.
+    :param words: What it is called in expressions of the database's.
     """
 
     schema: str | None
@@ -52,6 +71,12 @@ class EnumType:
     labels: tuple[str, ...]
     uses: tuple[EnumUse, ...] = ()
     dependents: tuple[Dependent, ...] = ()
+    words: str = ""
+
+    @property
+    def stored(self) -> tuple[EnumUse, ...]:
+        """Columns that aren't computed."""
+        return tuple(use for use in self.uses if not use.computed)
 
 
 class EnumTypes:
@@ -65,6 +90,15 @@ class EnumTypes:
 
     def read(self, connection: sa.Connection) -> dict[TypeKey, EnumType]:
         """Read all enums; those of extensions aren't anybody's to change."""
+        raise NotImplementedError
+
+    def dependents(
+        self, connection: sa.Connection, types: t.Iterable[EnumType]
+    ) -> dict[str, tuple[Dependent, ...]]:
+        """Read what has to go while types are made anew.
+
+        :return: What a type is called in expressions -> what goes, as it can be made.
+        """
         raise NotImplementedError
 
     def create(self, found: EnumType) -> str:
@@ -92,16 +126,22 @@ class EnumTypes:
         labels: t.Sequence[str],
         defaults: t.Mapping[EnumUse, str | None],
         instead: t.Mapping[str, str],
+        again: t.Sequence[Dependent],
     ) -> list[str]:
         """Make a type anew with other values, and give it to all of its columns.
 
         :param defaults: What the columns have afterwards.
         :param instead: Value that goes -> value that its rows get.
+        :param again: What there is beside the columns afterwards.
         """
         raise NotImplementedError
 
     def set_default(self, use: EnumUse, default: str | None) -> str:
         """Set or drop a column's default."""
+        raise NotImplementedError
+
+    def relabeled(self, sql: str, found: EnumType, renames: t.Mapping[str, str]) -> str:
+        """Write an expression of the database's as it is when values have new names."""
         raise NotImplementedError
 
     def using(self, column: str, type_: sa.types.TypeEngine[t.Any]) -> str:

@@ -107,6 +107,8 @@ class Expressions:
     """Puts checks, computed columns and indexes in the database's words.
 
     This one knows no database's: nothing differs.
+
+    :ivar types: Types that the models have and the database hasn't, or has otherwise.
     """
 
     known: t.ClassVar[bool] = False
@@ -117,6 +119,7 @@ class Expressions:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         self.dialect = connection.dialect
+        self.types: t.Sequence[sa.Enum] = ()
 
     def unreflected(self) -> frozenset[str]:
         """Names of tables that may have indexes which reflection doesn't show."""

@@ -59,14 +59,19 @@ class Replaced:
     zero: str | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class KeyOptions:
+    """Options of a table that come and go with its key: dialect options, by name."""
+
+    before: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    after: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+
+
 class Keys:
     """Changes keys by dropping and making a constraint."""
 
     refers_to_key: t.ClassVar[bool] = False
     """Whether a foreign key belongs to the key that it refers to, and goes before it."""
-
-    checks_references: t.ClassVar[bool] = True
-    """Whether a foreign key has to refer to something that is unique, or indexed."""
 
     adds_counting: t.ClassVar[bool] = False
     """Whether a column that is added can count at once."""
@@ -82,6 +87,13 @@ class Keys:
     def counting(self, change: KeyChange) -> tuple[Statement, ...]:
         """Let a column that is there count from now on, after its key is made."""
         return ()
+
+    def options(self, schema: str | None, found: str, wanted: sa.Table) -> KeyOptions:
+        """What a table has said beside its key, and what its model says.
+
+        :param found: The table's name in the database.
+        """
+        return KeyOptions()
 
     def name(self, *parts: str | None) -> str:
         """Quote a name with what stands before it."""

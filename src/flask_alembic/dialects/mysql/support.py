@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:
     from .bulk import MySQLBulk
     from .expressions import MySQLExpressions
     from .keys import MySQLKeys
+    from .references import MySQLReferences
 
 
 class MySQLSetup(TransactionalSetup):
@@ -89,6 +90,13 @@ class MySQLSupport(DialectSupport):
         from .keys import MySQLKeys
 
         return MySQLKeys
+
+    @property
+    def references_class(self) -> type[MySQLReferences]:
+        """``information_schema`` has them, also those of other databases."""
+        from .references import MySQLReferences
+
+        return MySQLReferences
 
     def agreements(
         self, connection: sa.Connection, pairs: t.Sequence[Pair]

@@ -6,6 +6,7 @@ https://www.postgresql.org/docs/current/catalog-pg-enum.html
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import sqlalchemy as sa
@@ -16,11 +17,12 @@ from ..enums import EnumType
 from ..enums import EnumTypes
 from ..enums import EnumUse
 from ..enums import TypeKey
+from . import enum_dependents
 
 _TYPES = """\
 SELECT n.nspname::text, t.typname::text,
  array(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid
-  ORDER BY e.enumsortorder), t.oid::bigint
+  ORDER BY e.enumsortorder), t.oid::regtype::text, t.oid::bigint
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype = 'e' AND NOT EXISTS (SELECT FROM pg_depend d
  WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e')"""
@@ -28,7 +30,7 @@ WHERE t.typtype = 'e' AND NOT EXISTS (SELECT FROM pg_depend d
 # Partitions and heirs get what their parents get.
 _USES = """\
 SELECT t.oid::bigint, n.nspname::text, c.relname::text, a.attname::text,
- a.atttypid = t.typarray, pg_get_expr(d.adbin, d.adrelid)
+ a.atttypid = t.typarray, pg_get_expr(d.adbin, d.adrelid), a.attgenerated <> ''
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -36,25 +38,6 @@ JOIN pg_type t ON t.typtype = 'e' AND a.atttypid IN (t.oid, t.typarray)
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attinhcount = 0
 ORDER BY 2, 3, a.attnum"""
-
-_DEPENDENTS = """\
-SELECT DISTINCT t.oid::bigint, true, n.nspname::text, c.relname::text,
- k.conname::text, pg_get_constraintdef(k.oid)
-FROM pg_depend d
-JOIN pg_type t ON t.typtype = 'e' AND d.refobjid IN (t.oid, t.typarray)
-JOIN pg_constraint k ON k.oid = d.objid AND k.contype = 'c' AND k.coninhcount = 0
-JOIN pg_class c ON c.oid = k.conrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE d.classid = 'pg_constraint'::regclass AND d.refclassid = 'pg_type'::regclass
-UNION
-SELECT DISTINCT t.oid::bigint, false, n.nspname::text, c.relname::text,
- c.relname::text, pg_get_indexdef(c.oid)
-FROM pg_depend d
-JOIN pg_type t ON t.typtype = 'e' AND d.refobjid IN (t.oid, t.typarray)
-JOIN pg_class c ON c.oid = d.objid AND c.relkind IN ('i', 'I') AND NOT c.relispartition
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_type'::regclass
-ORDER BY 1, 2, 3, 4, 5"""
 
 _LONGEST = 63
 
@@ -67,35 +50,26 @@ class PostgreSQLEnums(EnumTypes):
         uses: dict[int, list[EnumUse]] = {}
         for oid, schema, *rest in connection.exec_driver_sql(_USES):
             uses.setdefault(oid, []).append(EnumUse(self._schema(schema), *rest))
-        dependents: dict[int, list[Dependent]] = {}
-        for oid, *rest in connection.exec_driver_sql(_DEPENDENTS):
-            dependents.setdefault(oid, []).append(self._dependent(*rest))
         return {
             (schema, name): EnumType(
                 self._schema(schema),
                 name,
                 tuple(labels),
                 tuple(uses.get(oid, ())),
-                tuple(dependents.get(oid, ())),
+                words=words,
             )
-            for schema, name, labels, oid in connection.exec_driver_sql(_TYPES)
+            for schema, name, labels, words, oid in connection.exec_driver_sql(_TYPES)
         }
+
+    def dependents(
+        self, connection: sa.Connection, types: t.Iterable[EnumType]
+    ) -> dict[str, tuple[Dependent, ...]]:
+        """Read the catalog."""
+        words = [found.words for found in types]
+        return enum_dependents.read(connection, words, self._schema)
 
     def _schema(self, name: str) -> str | None:
         return None if name == self.dialect.default_schema_name else name
-
-    def _dependent(
-        self, constraint: bool, schema: str, table: str, name: str, definition: str
-    ) -> Dependent:
-        at = self._schema(schema)
-        if not constraint:
-            return Dependent(f"DROP INDEX {self._name(at, name)}", definition)
-        alter = f"ALTER TABLE {self._name(at, table)}"
-        quoted = self._name(None, name)
-        return Dependent(
-            f"{alter} DROP CONSTRAINT {quoted}",
-            f"{alter} ADD CONSTRAINT {quoted} {definition}",
-        )
 
     def _name(self, schema: str | None, name: str) -> str:
         quote = self.dialect.identifier_preparer.quote
@@ -144,24 +118,25 @@ class PostgreSQLEnums(EnumTypes):
         labels: t.Sequence[str],
         defaults: t.Mapping[EnumUse, str | None],
         instead: t.Mapping[str, str],
+        again: t.Sequence[Dependent],
     ) -> list[str]:
         """Put the old type aside, make the new one, and let the columns change over."""
         aside = f"{found.name[: _LONGEST - 5]}__old"
         made = EnumType(found.schema, found.name, tuple(labels))
         name, old = (self._name(found.schema, x) for x in (found.name, aside))
         return [
-            *(dependent.drop for dependent in found.dependents),
-            *(self.set_default(use, None) for use in found.uses if use.default),
+            *(dependent.drop for dependent in reversed(found.dependents)),
+            *(self.set_default(use, None) for use in found.stored if use.default),
             f"ALTER TYPE {name} RENAME TO {self._name(None, aside)}",
             self.create(made),
-            *(self._change_over(use, name, instead) for use in found.uses),
+            *(self._change_over(use, name, instead) for use in found.stored),
             f"DROP TYPE {old}",
             *(
                 self.set_default(use, default)
                 for use, default in defaults.items()
                 if default
             ),
-            *(dependent.create for dependent in found.dependents),
+            *(statement for dependent in again for statement in dependent.create),
         ]
 
     def _change_over(
@@ -185,6 +160,15 @@ class PostgreSQLEnums(EnumTypes):
         """``SET DEFAULT`` or ``DROP DEFAULT``."""
         what = f"SET DEFAULT {default}" if default else "DROP DEFAULT"
         return f"{self._alter_column(use)} {what}"
+
+    def relabeled(self, sql: str, found: EnumType, renames: t.Mapping[str, str]) -> str:
+        """The catalog keeps values by their ids, and writes them with their type."""
+        if not renames:
+            return sql
+        news = {sql_string(old): sql_string(new) for old, new in renames.items()}
+        labels = "|".join(map(re.escape, news))
+        pattern = rf"(?:{labels})(?=::{re.escape(found.words)}(?!\w))"
+        return re.sub(pattern, lambda match: news[match[0]], sql)
 
     def using(self, column: str, type_: sa.types.TypeEngine[t.Any]) -> str:
         """By way of text, which every enum and most others know."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import typing as t
 
@@ -24,6 +25,7 @@ from ..expressions import SequenceOptions
 from ..expressions import StoredIndex
 from ..expressions import TableWords
 from .bulk import query_tables
+from .probed_types import ProbedTypes
 
 _CHECKS = """\
 SELECT given.place, c.conname, pg_get_constraintdef(c.oid), ARRAY(
@@ -59,6 +61,7 @@ class PostgreSQLExpressions(ProbedExpressions):
     """Makes what models say in a savepoint that is rolled back."""
 
     holds_types = True
+    _is_around = False
 
     def identity_start(
         self, schema: str | None, table: str, column: str, start: int
@@ -127,7 +130,22 @@ class PostgreSQLExpressions(ProbedExpressions):
 
     def read_probes(self, names: t.Sequence[str]) -> list[TableWords]:
         """Read temporary tables."""
-        return list(self.read_tables([("pg_temp", name) for name in names]).values())
+        found = self.read_tables([("pg_temp", name) for name in names])
+        return [self._probed.without(words) for words in found.values()]
+
+    def table(
+        self,
+        model: ModelTable,
+        checks: t.Sequence[sa.CheckConstraint] = (),
+        computed: t.Sequence[sa.Column[t.Any]] = (),
+        *,
+        name: str = PROBE,
+    ) -> sa.Table:
+        """Describe a temporary table like a model's, with temporary types."""
+        made = super().table(model, checks, computed, name=name)
+        for column in made.columns:
+            column.type = self._probed.of(column.type)
+        return made
 
     @contextlib.contextmanager
     def probes(self, models: t.Sequence[ModelTable]) -> t.Iterator[list[str]]:
@@ -148,12 +166,20 @@ class PostgreSQLExpressions(ProbedExpressions):
 
     @contextlib.contextmanager
     def around(self) -> t.Iterator[None]:
-        """Surround the temporary table."""
+        """Surround the temporary table, and what it is made of."""
         savepoint = self.connection.begin_nested()
+        outermost, self._is_around = not self._is_around, True
         try:
+            if outermost and self.types:
+                self.connection.execute(self._probed.creation())
             yield
         finally:
+            self._is_around = not outermost
             savepoint.rollback()
+
+    @functools.cached_property
+    def _probed(self) -> ProbedTypes:
+        return ProbedTypes(self.dialect, self.types)
 
     def probed_indexes(self, model: ModelTable) -> dict[str, StoredIndex | None]:
         """Make a model's indexes on the temporary table, each in a savepoint."""

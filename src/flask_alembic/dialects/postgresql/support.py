@@ -27,6 +27,7 @@ if t.TYPE_CHECKING:
     from .enums import PostgreSQLEnums
     from .expressions import PostgreSQLExpressions
     from .keys import PostgreSQLKeys
+    from .references import PostgreSQLReferences
     from .trace import PostgreSQLTrace
 
 
@@ -87,6 +88,13 @@ class PostgreSQLSupport(DialectSupport):
         from .keys import PostgreSQLKeys
 
         return PostgreSQLKeys
+
+    @property
+    def references_class(self) -> type[PostgreSQLReferences]:
+        """The catalog has them word by word."""
+        from .references import PostgreSQLReferences
+
+        return PostgreSQLReferences
 
     @property
     def lock_trace(self) -> type[PostgreSQLTrace]:

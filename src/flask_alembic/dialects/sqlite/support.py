@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import re
 import typing as t
 
@@ -370,6 +371,11 @@ class SQLiteSupport(DialectSupport):
             or url.query.get("mode") == "memory"
             or "mode=memory" in options.split("&")
         )
+
+    def exists(self, engine: sa.Engine) -> bool:
+        """Whether there is a file; connecting makes an empty one."""
+        name = (engine.url.database or "").removeprefix("file:").partition("?")[0]
+        return os.path.exists(name)
 
     def notices_rows(
         self, connection: sa.Connection, table: str, schema: str | None

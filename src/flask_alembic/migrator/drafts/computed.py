@@ -19,6 +19,7 @@ from alembic.util import PriorityDispatchResult
 from ...dialects.expressions import mentioned
 from ...results import Finding
 from .constraints import Met
+from .held_references import Anew
 from .required_operations import Refill
 from .users import Users
 
@@ -129,6 +130,8 @@ class _Table:
         """Let the columns go before the table's other changes, and come after them."""
         met = self.met
         names = {str(column.name) for column in replaced}
+        if names:
+            self.refinement.anew.append(Anew(met, frozenset(names)))
         schema, table, container = met.schema, met.name, met.container
         container.ops[:] = [op for op in container.ops if not _is_about(op, names)]
         users = Users(self.refinement, met, self.found)

@@ -9,6 +9,7 @@ from alembic.operations import ops
 from ...dialects.dependents import ColumnName
 from ...dialects.dependents import Dependent
 from ...results import Finding
+from .enums.operations import ChangeEnum
 from .required_operations import Stop
 
 if t.TYPE_CHECKING:
@@ -29,34 +30,48 @@ class InUse(Stop):
 
 
 def stop_for_dependents(refinement: Refinement) -> None:
-    """Stop before each table's changes that something doesn't allow."""
+    """Stop before each change that something doesn't allow."""
     written: list[ops.MigrateOperation] = []
-    for container in refinement.ops.ops:
-        if isinstance(container, ops.ModifyTableOps):
-            written += _stops(refinement, container)
-        written.append(container)
+    for op in refinement.ops.ops:
+        changed = _changed(refinement, op)
+        written += _stops(refinement, changed) if changed else []
+        written.append(op)
     refinement.ops.ops[:] = written
 
 
-def _stops(refinement: Refinement, container: ops.ModifyTableOps) -> list[InUse]:
-    names, key = refinement.names, (container.schema, container.table_name)
-    changed = {
-        ColumnName(
-            container.schema,
-            names.old_table(*key),
-            names.old_column(key, str(op.column_name)),
-        ): str(op.column_name)
-        for op in container.ops
-        if isinstance(op, ops.DropColumnOp)
-        or (isinstance(op, ops.AlterColumnOp) and op.modify_type is not None)
+def _changed(
+    refinement: Refinement, op: ops.MigrateOperation
+) -> dict[ColumnName, ColumnName]:
+    """The columns that go or get another type, and what they are called by then."""
+    if isinstance(op, ChangeEnum):
+        return {column: column for column in (ColumnName(*key) for key in op.columns)}
+    if not isinstance(op, ops.ModifyTableOps):
+        return {}
+    names, schema, table = refinement.names, op.schema, op.table_name
+    changed = [
+        str(inner.column_name)
+        for inner in op.ops
+        if isinstance(inner, ops.DropColumnOp)
+        or (isinstance(inner, ops.AlterColumnOp) and inner.modify_type is not None)
+    ]
+    old, key = names.old_table(schema, table), (schema, table)
+    return {
+        ColumnName(schema, old, names.old_column(key, name)): ColumnName(
+            schema, table, name
+        )
+        for name in changed
     }
+
+
+def _stops(
+    refinement: Refinement, changed: t.Mapping[ColumnName, ColumnName]
+) -> list[InUse]:
     context = refinement.context
     support = context.target.dialect
-    found = support.dependents(context.live, list(changed)) if changed else []
-    prefix = f"{container.schema}." if container.schema else ""
     stops: list[InUse] = []
-    for dependent in found:
-        column = f"{prefix}{container.table_name}.{changed[dependent.needs]}"
+    for dependent in support.dependents(context.live, list(changed)):
+        at = changed[dependent.needs]
+        column = ".".join(part for part in (at.schema, at.table, at.column) if part)
         stops.append(InUse(column, dependent))
         refinement.findings.append(
             Finding(

@@ -39,13 +39,16 @@ def compare(refinement: Refinement) -> None:
         name = refinement.names.old_table(met.schema, met.name)
         if name in unreflected or _has_any(model, met):
             asked.append((met, (met.schema, name), model))
+    if refinement.types is not None:
+        ours.types = refinement.types.wanted
     ours.prepare([key for _, key, _ in asked], [model for *_, model in asked])
     for met, _, model in asked:
         found = _found(refinement, ours, met)
         wanted = ours.of_model(model)
         checks.compare(refinement, met, ours, found, wanted)
-        computed.compare(refinement, met, found, wanted)
         partial_indexes.compare(refinement, met, found, wanted)
+        # It takes along what else was found of the columns that it makes anew.
+        computed.compare(refinement, met, found, wanted)
 
 
 def _has_any(model: ModelTable, met: Met) -> bool:
@@ -66,25 +69,30 @@ def _found(refinement: Refinement, ours: Expressions, met: Met) -> TableWords:
     names, key = refinement.names, (met.schema, met.name)
     found = ours.of_database(met.schema, names.old_table(*key))
     new, objects = names.columns.get(key, {}), names.objects.get(key, {})
-    if not new and not objects:
+    types = refinement.types
+    if not new and not objects and (types is None or not types.values):
         return found
+
+    def words(sql: str) -> str:
+        return in_text(sql if types is None else types.relabeled(sql), new)
+
     return TableWords(
         tuple(
             dataclasses.replace(
                 check,
                 name=check.name and objects.get(check.name, check.name),
-                sql=in_text(check.sql, new),
+                sql=words(check.sql),
                 columns=tuple(new.get(name, name) for name in check.columns),
             )
             for check in found.checks
         ),
-        {new.get(k, k): in_text(text, new) for k, text in found.computed.items()},
+        {new.get(k, k): words(text) for k, text in found.computed.items()},
         {
             objects.get(name, name): dataclasses.replace(
                 index,
-                words=in_text(index.words, new),
-                expressions=tuple(in_text(x, new) for x in index.expressions),
-                where=in_text(index.where, new),
+                words=words(index.words),
+                expressions=tuple(map(words, index.expressions)),
+                where=words(index.where),
             )
             for name, index in found.indexes.items()
         },

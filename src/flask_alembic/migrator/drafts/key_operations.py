@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import renderers
 from alembic.operations.ops import AddColumnOp
+from alembic.operations.ops import AlterColumnOp
 from alembic.operations.ops import CreatePrimaryKeyOp
 from alembic.operations.ops import DropColumnOp
 from alembic.operations.ops import DropConstraintOp
@@ -22,6 +23,8 @@ class CreateKey(CreatePrimaryKeyOp):
     """
 
     needs_batch = True
+    table_kwargs: t.Mapping[str, t.Any] = {}
+    """Options that the table has with it."""
 
     def __init__(
         self, name: str, table: str, columns: t.Sequence[str], schema: str | None
@@ -61,6 +64,20 @@ class DropKey(DropConstraintOp):
     def to_diff_tuple(self) -> tuple[t.Any, ...]:
         """Say it as a difference."""
         return ("remove_primary_key", self.made.to_constraint())
+
+
+class RetypeKey(AlterColumnOp):
+    """The column that is a table's key gets another type."""
+
+    table_kwargs: t.Mapping[str, t.Any] = {}
+    """Options that the table has afterwards."""
+    kwargs_before: t.Mapping[str, t.Any] = {}
+
+    def reverse(self) -> t.Any:
+        """Give it the old type; the table has its old options then."""
+        back = t.cast(RetypeKey, super().reverse())
+        back.table_kwargs, back.kwargs_before = self.kwargs_before, self.table_kwargs
+        return back
 
 
 class AddCounting(AddColumnOp):

@@ -23,12 +23,13 @@ from .constraints import conventional
 from .constraints import keep
 from .constraints import Met
 from .constraints import shortened
+from .held_references import Anew
 from .key_operations import AddCounting
 from .key_operations import CreateKey
 from .key_operations import DropKey
 from .key_operations import NotUnique
 from .references import named_in_draft
-from .references import References
+from .references import OwnReferences
 from .required import literal
 from .table_operations import BothWays
 from .table_operations import changes_of
@@ -96,7 +97,7 @@ class _Key:
         stops = self._not_unique()
         operations = self.refinement.ops.ops
         keys = context.target.dialect.keys_class(context.live)
-        references = References(self.refinement, met, self.before, self.after)
+        references = OwnReferences(self.refinement, met, self.before, self.after)
         references.serve_own()
         wanted = self._described(references.served())
         replaced = keys.replaced(wanted)
@@ -113,9 +114,9 @@ class _Key:
             self._put_around()
             keep(self.refinement, container)
             self._count(keys.adds_counting, wanted, keys.counting(wanted))
-        if keys.checks_references:
-            stops += references.take(held=keys.refers_to_key)
         operations[:0] = stops
+        anew = Anew(met, frozenset(self.before), frozenset(self.after))
+        self.refinement.anew.append(anew)
 
     def _described(self, served: t.Mapping[str, tuple[str, ...]]) -> KeyChange:
         names, met = self.refinement.names, self.met

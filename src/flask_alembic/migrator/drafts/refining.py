@@ -26,6 +26,8 @@ from . import computed
 from . import constraints
 from . import dependents
 from . import expressions
+from . import held_references
+from . import key_options
 from . import needed_indexes
 from . import partial_indexes
 from . import primary_keys
@@ -47,6 +49,7 @@ from .unchanged import view as unchanged
 
 if t.TYPE_CHECKING:
     from ..context import StepContext
+    from .enums.decided import Decided
     from .renames.others import Others
 
 PLUGIN = "flask_alembic.drafts"
@@ -90,6 +93,8 @@ class Refinement:
     :param fillable: Columns that ``choices.defaults`` can give a value to.
     :param held: Columns whose type or default the database is asked about.
     :param others: The other databases of the command.
+    :param types: What becomes of enums that are types, once that is decided.
+    :param anew: Columns and keys that are dropped and made anew.
     """
 
     context: StepContext
@@ -106,6 +111,8 @@ class Refinement:
     understood: set[str] = dataclasses.field(default_factory=set)
     renameable: tuple[str, ...] = ()
     fillable: list[str] = dataclasses.field(default_factory=list)
+    types: Decided | None = None
+    anew: list[held_references.Anew] = dataclasses.field(default_factory=list)
 
     def compare_again(self) -> None:
         """Compare anew, with the database seen under the names in ``names``."""
@@ -134,6 +141,7 @@ def _refiners() -> tuple[Refiner, ...]:
     return (
         renaming.rename,
         settled.settle,
+        enums.decide,
         expressions.compare,
         checks.complete_new_tables,
         partial_indexes.complete_new_tables,
@@ -145,6 +153,8 @@ def _refiners() -> tuple[Refiner, ...]:
         refuse_without_models,
         enums.refine_columns,
         primary_keys.compare,
+        held_references.hold,
+        key_options.keep,
         required.require,
         sequences.compare,
         enums.refine_types,

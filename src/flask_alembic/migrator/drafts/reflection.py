@@ -16,6 +16,8 @@ from alembic.util import DispatchPriority
 from alembic.util import PriorityDispatchResult
 
 from ...dialects.bulk import BulkReflection
+from ...dialects.bulk import describe
+from ...dialects.bulk import Descriptions
 from ...dialects.bulk import TableKey
 from .renames.view import RenamedInspector
 
@@ -60,6 +62,21 @@ class Bulk:
     def is_whole(self, table: TableKey) -> bool:
         """Whether what was read of a table is all that there is to compare."""
         return self._found is not None and self._found.is_whole(table)
+
+    def describe(
+        self, inspector: t.Any, schema: str | None, names: t.Sequence[str]
+    ) -> Descriptions:
+        """Tell what is known of tables.
+
+        :param inspector: The comparison's.
+        """
+        if self._found is None or isinstance(inspector, RenamedInspector):
+            return describe(inspector, schema, names)
+        return self._found.describe(inspector, schema, names)
+
+    def is_serial(self, column: str, default: str) -> bool:
+        """Whether a default comes from a sequence that a column of this name owns."""
+        return self._found is not None and self._found.is_serial(column, default)
 
     def reflect_column(self, reflect: t.Callable[..., None]) -> t.Callable[..., None]:
         """Let Alembic ask memory who owns a sequence, which it asks for each column.

@@ -19,9 +19,14 @@ from ...results import Finding
 from ...results import Question
 from .definitions import definition
 from .definitions import Shapes
+from .key_operations import AddCounting
+from .key_operations import CreateKey
+from .key_operations import DropKey
 from .required_operations import Backfill
 from .required_operations import NewRequired
 from .required_operations import Stop
+from .required_values import example
+from .required_values import option
 from .table_operations import TableChanges
 
 if t.TYPE_CHECKING:
@@ -93,10 +98,11 @@ class _Table:
         by_op = {id(item.op): item for item in required}
         before: list[ops.MigrateOperation] = []
         after: list[ops.MigrateOperation] = [self._second(item) for item in required]
+        there = _there_with_values(self._container.ops)
         for op in self._container.ops:
             item = by_op.get(id(op))
             first = op if item is None else _first(item)
-            if item is not None or isinstance(op, ops.AddColumnOp):
+            if item is not None or isinstance(op, there):
                 before += [first] if first is not None else []
             else:
                 after.append(op)
@@ -245,7 +251,7 @@ class _Table:
                 name,
                 literal(self._dialect, self._query(op, self._found)) or "",
                 f"{name} needs a value for the rows that are there. Nothing was changed."
-                f" Write this revision anew with {option(name, _example(column))}, or"
+                f" Write this revision anew with {option(name, example(column))}, or"
                 " write the value into it.",
             )
         )
@@ -257,7 +263,7 @@ class _Table:
                 f" {self._refinement.context.target.name!r}).",
                 effect="The revision stops before it changes anything, where there are"
                 " such rows.",
-                fix=f"Say {option(name, _example(column))}.",
+                fix=f"Say {option(name, example(column))}.",
                 where=name,
             )
         )
@@ -276,9 +282,27 @@ class _Table:
 
 def _fills_itself(column: Column) -> bool:
     default = column.server_default
-    if isinstance(default, (sa.Computed, sa.Identity)):
-        return True
+    return isinstance(default, (sa.Computed, sa.Identity)) or _counts(column)
+
+
+def _counts(column: Column) -> bool:
     return column.table is not None and column is column.table._autoincrement_column
+
+
+def _there_with_values(
+    operations: t.Sequence[ops.MigrateOperation],
+) -> tuple[type[ops.MigrateOperation], ...]:
+    """What is done before rows get their values: new columns are added.
+
+    One may count only as its table's key: then the key is made together with it.
+    """
+    by_key = any(
+        isinstance(op, ops.AddColumnOp)
+        and not isinstance(op, AddCounting)
+        and _counts(op.column)
+        for op in operations
+    )
+    return (ops.AddColumnOp, DropKey, CreateKey) if by_key else (ops.AddColumnOp,)
 
 
 def _first(item: _Required) -> ops.MigrateOperation | None:
@@ -290,32 +314,6 @@ def _first(item: _Required) -> ops.MigrateOperation | None:
         return op
     op.modify_nullable = None
     return op if op.has_changes() else None
-
-
-def option(name: str, value: str) -> str:
-    """The option that gives a column's rows a value, as it is typed."""
-    return f'--default "{name}={value}"'
-
-
-_EXAMPLES: tuple[tuple[type[t.Any], str], ...] = (
-    (sa.Boolean, "false"),
-    (sa.String, "''"),
-    (sa.Numeric, "0"),
-    (sa.Integer, "0"),
-    (sa.Float, "0"),
-    (sa.DateTime, "CURRENT_TIMESTAMP"),
-    (sa.Date, "CURRENT_DATE"),
-)
-
-
-def _example(column: Column) -> str:
-    """A value for the option, where the type has an obvious one."""
-    if isinstance(column.type, sa.Enum):
-        return f"'{column.type.enums[0]}'" if column.type.enums else "SQL"
-    if column.foreign_keys:
-        return "SQL"
-    kinds = (text for kind, text in _EXAMPLES if isinstance(column.type, kind))
-    return next(kinds, "SQL")
 
 
 def literal(dialect: sa.Dialect, clause: t.Any) -> str | None:

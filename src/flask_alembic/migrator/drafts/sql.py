@@ -69,7 +69,10 @@ def _modify(
         elif isinstance(op, DropColumnOp):
             columns[str(op.column_name)] = None
     _name_checks(table, change.ops)
-    with operations.batch_alter_table(name, schema, copy_from=table) as batch:
+    options = getattr(change, "table_kwargs", {})
+    with operations.batch_alter_table(
+        name, schema, copy_from=table, table_kwargs=options
+    ) as batch:
         for op in change.ops:
             batch.invoke(op)
 

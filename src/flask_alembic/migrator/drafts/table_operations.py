@@ -69,6 +69,12 @@ class TableChanges(ops.ModifyTableOps):
             made.batch, made.naming_convention = found.batch, found.naming_convention
         return made
 
+    @property
+    def table_kwargs(self) -> dict[str, t.Any]:
+        """Options that the table has afterwards, where an operation says so."""
+        said = (getattr(op, "table_kwargs", {}) for op in self.ops)
+        return {name: value for options in said for name, value in options.items()}
+
     def reverse(self) -> TableChanges:
         """Undo them from the last to the first."""
         back = [op.reverse() for op in reversed(self.ops)]
@@ -128,6 +134,8 @@ def _render_table_changes(autogen: AutogenContext, op: TableChanges) -> list[str
     arguments = [repr(str(op.table_name)), f"schema={op.schema!r}"]
     if op.naming_convention:
         arguments.append(f"naming_convention={dict(op.naming_convention)!r}")
+    if op.table_kwargs:
+        arguments.append(f"table_kwargs={op.table_kwargs!r}")
     lines = [f"with {module}batch_alter_table({', '.join(arguments)}) as batch_op:"]
     with autogen._within_batch():
         for inner in op.ops:

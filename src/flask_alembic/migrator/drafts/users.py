@@ -31,6 +31,8 @@ Again: t.TypeAlias = tuple[ops.MigrateOperation, ops.MigrateOperation | None]
 class Users:
     """The indexes and constraints of one table.
 
+    Foreign keys are among them where they hold no column of the table that they refer to.
+
     :param found: The table as the database has it, in the draft's names.
     """
 
@@ -43,6 +45,9 @@ class Users:
             *(str(column.name) for column in met.wanted.columns),
         ]
         self._unnamed = False
+        support = refinement.context.target.dialect
+        # A foreign key is a matter of two tables where one holds the other.
+        self._keeps_references = not support.references_class.holds
 
     def take(self, names: t.Collection[str]) -> tuple[Operations, Operations]:
         """Take what uses columns away from the table's other changes.
@@ -88,7 +93,7 @@ class Users:
                 yield drop, ops.CreateIndexOp.from_index(index)
         for constraint in self._met.found.constraints:
             kinds = (sa.UniqueConstraint, sa.ForeignKeyConstraint)
-            if isinstance(constraint, kinds) and set(_columns(constraint)) & wanted:
+            if isinstance(constraint, kinds) and self._used_in(constraint) & wanted:
                 yield self._again(constraint)
         for name, sql in self._checks(wanted):
             table, schema = self._met.name, self._met.schema
@@ -130,8 +135,14 @@ class Users:
         if isinstance(op, (ops.CreateIndexOp, ops.DropIndexOp)):
             return self._used_by_index(op.to_index())
         if isinstance(op, (ops.AddConstraintOp, ops.DropConstraintOp)):
-            return set(_columns(op.to_constraint()))
+            return self._used_in(op.to_constraint())
         return set()
+
+    def _used_in(self, constraint: sa.Constraint) -> set[str]:
+        is_reference = isinstance(constraint, sa.ForeignKeyConstraint)
+        if is_reference and not self._keeps_references:
+            return set()
+        return set(_columns(constraint))
 
     def _used_by_index(self, index: sa.Index) -> set[str]:
         texts = [

@@ -167,9 +167,25 @@ class RebuiltText:
             self._write_primary_key(text, after, self._key_name(text))
         elif name_of(key) != name_of(self.batch.table.primary_key):
             self._name_primary_key(text, name_of(key))
-        wanted = self.batch.table_kwargs.get("sqlite_autoincrement")
-        if wanted and not text.autoincrement and len(after) == 1:
-            self._write_autoincrement(text, after[0], name_of(key))
+        self._edit_autoincrement(text, list(key.columns))
+
+    def _edit_autoincrement(
+        self, text: TableText, key: t.Sequence[sa.Column[t.Any]]
+    ) -> None:
+        """Write it where it is said, and drop it where SQLite doesn't take it."""
+        now = [clause for _, clause in text.all_clauses() if clause.kind == "PRIMARY"]
+        names = [column.name for column in key]
+        part = text.column(names[0]) if len(names) == 1 else None
+        if text.autoincrement:
+            # What was typed may be quoted, or have a comment in it.
+            if part is None or self._type(key[0].type) != "INTEGER":
+                self._write_primary_key(text, names, now[0].name)
+        elif (
+            self.batch.table_kwargs.get("sqlite_autoincrement")
+            and part is not None
+            and issubclass(t.cast(type, key[0].type._type_affinity), sa.Integer)
+        ):
+            self._write_autoincrement(text, names[0], now[0].name if now else None)
 
     def _key_name(self, text: TableText) -> str | None:
         """The new key's name; none for a key without one that only the batch names."""
@@ -212,7 +228,8 @@ class RebuiltText:
         part = text.column(column)
         if part is not None:
             self._write_primary_key(text, (), None)
-            prefix = f"CONSTRAINT {identifier(name)} " if name else ""
+            quote = self.dialect.identifier_preparer.quote
+            prefix = f"CONSTRAINT {quote(name)} " if name else ""
             part.set_type("INTEGER")
             part.add(*parsed(f"{prefix}PRIMARY KEY AUTOINCREMENT"))
 

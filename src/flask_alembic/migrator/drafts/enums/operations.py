@@ -13,6 +13,7 @@ from alembic.operations.ops import AlterColumnOp
 from alembic.operations.ops import ExecuteSQLOp
 from alembic.operations.ops import MigrateOperation
 
+from ....dialects.enums import ColumnKey
 from ..required_operations import Stop
 from ..table_operations import Nothing
 
@@ -43,6 +44,7 @@ class ChangeEnum(MigrateOperation):
     """SQL that changes a type, and the SQL that undoes it.
 
     :param differences: What is shown of it.
+    :param columns: Those that the SQL drops, or changes the type of.
     """
 
     def __init__(
@@ -50,8 +52,9 @@ class ChangeEnum(MigrateOperation):
         forward: Statements,
         back: Statements,
         differences: t.Sequence[Difference] = (),
+        columns: t.Sequence[ColumnKey] = (),
     ) -> None:
-        self.forward, self.back = forward, back
+        self.forward, self.back, self.columns = forward, back, columns
         self.differences = list(differences)
 
     def reverse(self) -> ChangeEnum:

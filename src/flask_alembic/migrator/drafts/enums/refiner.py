@@ -7,7 +7,9 @@ import typing as t
 
 from ..settled import prune
 from . import columns as enum_columns
+from . import decided
 from .columns import Columns
+from .reflected import relabel
 from .types import Types
 from .uses import Uses
 
@@ -26,12 +28,19 @@ def refine_columns(refinement: Refinement) -> None:
     Columns(refinement).write()
 
 
-def refine_types(refinement: Refinement) -> None:
-    """Write what becomes of types."""
+def decide(refinement: Refinement) -> None:
+    """Find out what becomes of types' values."""
     kind = refinement.context.target.dialect.enum_types
     if kind is None or COMPANION in sys.modules:
         return
     uses = Uses(refinement)
     if uses.models() or uses.lost:
-        Types(refinement, kind, uses).write()
+        refinement.types = decided.decide(refinement, kind, uses)
+        relabel(refinement, refinement.types)
+
+
+def refine_types(refinement: Refinement) -> None:
+    """Write what becomes of types."""
+    if refinement.types is not None:
+        Types(refinement, refinement.types, Uses(refinement)).write()
         prune(refinement.ops)

@@ -6,13 +6,15 @@ has them: a downgrade comes to it when all else is undone.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 
 import sqlalchemy as sa
 
+from ....dialects.enums import ColumnKey
+from ....dialects.enums import Dependent
 from ....dialects.enums import EnumType
-from ....dialects.enums import EnumTypes
 from ....dialects.enums import EnumUse
 from ....dialects.enums import TypeKey
 from .conversions import convert
@@ -20,8 +22,8 @@ from .operations import ChangeEnum
 from .operations import Difference
 from .operations import Statements
 from .stops import Stops
+from .taken import take
 from .uses import kept_by_metadata
-from .uses import named
 from .uses import Uses
 from .uses import without_creating
 from .values import Decision
@@ -29,20 +31,21 @@ from .values import Values
 
 if t.TYPE_CHECKING:
     from ..refining import Refinement
+    from .decided import Decided
 
 
 class Types:
     """The types of one database."""
 
-    def __init__(
-        self, refinement: Refinement, kind: type[EnumTypes], uses: Uses
-    ) -> None:
-        context = refinement.context
+    def __init__(self, refinement: Refinement, decided: Decided, uses: Uses) -> None:
         self._stops = Stops(refinement)
         self._refinement = refinement
-        self._sql = kind(context.dialect)
-        self._found = self._sql.read(context.live)
+        self._decided = decided
+        self._sql = decided.sql
+        self._found = decided.found
         self._uses = uses
+        self._relabelings: list[tuple[EnumType, t.Mapping[str, str]]] = []
+        self._gone: set[str] = set()
         self._first: list[ChangeEnum] = []
         self._last: list[ChangeEnum] = []
 
@@ -57,9 +60,8 @@ class Types:
                     without_creating(table, key, self._refinement.context.dialect)
         for key, found in self._found.items():
             self._drop(key, found)
-        for key, columns in self._uses.models().items():
-            if key in self._found:
-                self._change(self._found[key], columns)
+        for key, (decision, values) in self._decided.values.items():
+            self._change(self._found[key], decision, values)
         operations = self._refinement.ops.ops
         operations[:] = [*self._first, *operations, *self._last]
         self._stops.put()
@@ -106,23 +108,39 @@ class Types:
 
     # -- other values --------------------------------------------------------------------
 
-    def _change(self, found: EnumType, columns: t.Sequence[sa.Column[t.Any]]) -> None:
-        key = (found.schema or self._uses.default_schema, found.name)
-        wanted = named(columns[0].type, self._refinement.context.dialect)[key]
-        if tuple(wanted.enums) == found.labels:
-            return
-        decision = Decision(self._refinement, self._uses.spelled(found, columns))
-        values = decision.decide(found.labels, tuple(wanted.enums))
-        self._stops.before(decision, values, found.uses)
+    def _change(self, found: EnumType, decision: Decision, values: Values) -> None:
+        self._stops.before(decision, values, found.stored)
         self._stops.behind(decision, values, self._uses.still_there(found))
-        defaults = {use: self._default(use, values) for use in found.uses}
+        defaults = {use: self._default(use, values) for use in found.stored}
+        self._relabelings.append((found, values.renamed))
+        found = dataclasses.replace(found, dependents=self._dependents(found))
+        gone: t.Collection[Dependent] = ()
+        if not _in_place(values):
+            gone = take(self._refinement, found.dependents)
+            # What needs two types goes with the first, and comes back with it.
+            self._gone.update(one.drop for one in gone)
+        left = tuple(one for one in found.dependents if one not in gone)
         self._first.append(
             ChangeEnum(
-                self._forward(found, values, defaults),
-                self._back(found, values, defaults),
+                self._forward(found, values, defaults, left),
+                self._back(found, values, defaults, left),
                 _differences(decision, found, values),
+                () if _in_place(values) else _columns(found),
             )
         )
+
+    def _dependents(self, found: EnumType) -> tuple[Dependent, ...]:
+        """What is there beside the columns, by the names that values have by then."""
+        return tuple(
+            dataclasses.replace(one, create=tuple(map(self._relabeled, one.create)))
+            for one in found.dependents
+            if one.drop not in self._gone
+        )
+
+    def _relabeled(self, sql: str) -> str:
+        for found, renamed in self._relabelings:
+            sql = self._sql.relabeled(sql, found, renamed)
+        return sql
 
     def _default(self, use: EnumUse, values: Values) -> str | None:
         """A column's default afterwards; no other operation changes it then."""
@@ -142,14 +160,15 @@ class Types:
         found: EnumType,
         values: Values,
         defaults: t.Mapping[EnumUse, str | None],
+        left: tuple[Dependent, ...],
     ) -> Statements:
         renames = [self._sql.rename(found, o, n) for o, n in values.renamed.items()]
         old = {new: old for old, new in values.renamed.items()}
-        if values.standing == values.after or values.grows:
+        if _in_place(values):
             labels = [old.get(label, label) for label in values.after]
             added = self._sql.add(found, labels)
             return Statements([*renames, *self._defaults(values, defaults)], added)
-        replaced = self._sql.replace(found, values.after, defaults, values.joined)
+        replaced = self._sql.replace(found, values.after, defaults, values.joined, left)
         return Statements([*renames, *replaced])
 
     def _defaults(
@@ -166,18 +185,22 @@ class Types:
         found: EnumType,
         values: Values,
         defaults: t.Mapping[EnumUse, str | None],
+        left: tuple[Dependent, ...],
     ) -> Statements:
         renames = [self._sql.rename(found, n, o) for o, n in values.renamed.items()]
-        was = {use: _renamed(use.default, values) for use in found.uses}
+        was = {use: _renamed(use.default, values) for use in found.stored}
         if values.standing != values.after:
-            now = EnumType(
-                found.schema,
-                found.name,
-                values.after,
-                tuple(_with_default(use, defaults[use]) for use in found.uses),
-                found.dependents,
+            now = dataclasses.replace(
+                found,
+                labels=values.after,
+                uses=tuple(
+                    dataclasses.replace(use, default=defaults[use])
+                    for use in found.stored
+                ),
+                dependents=left,
             )
-            replaced = self._sql.replace(now, values.standing, was, {})
+            again = found.dependents
+            replaced = self._sql.replace(now, values.standing, was, {}, again)
             return Statements([*replaced, *renames])
         changed = [
             self._sql.set_default(use, use.default)
@@ -208,8 +231,20 @@ def _renamed(default: str | None, values: Values) -> str | None:
     return f"'{escaped}'{default[len(value) + 2 :]}"
 
 
-def _with_default(use: EnumUse, default: str | None) -> EnumUse:
-    return EnumUse(use.schema, use.table, use.column, use.array, default)
+def _in_place(values: Values) -> bool:
+    """Whether a type needn't be made anew."""
+    return values.standing == values.after or values.grows
+
+
+def _columns(found: EnumType) -> list[ColumnKey]:
+    """What views and the like won't have changed."""
+    stored = [(use.schema, use.table, use.column) for use in found.stored]
+    computed = [
+        (one.schema, one.table, one.name)
+        for one in found.dependents
+        if one.kind == "column"
+    ]
+    return [*stored, *computed]
 
 
 def _name(found: EnumType) -> str:

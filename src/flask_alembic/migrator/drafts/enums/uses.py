@@ -20,6 +20,9 @@ if t.TYPE_CHECKING:
 
 Column: t.TypeAlias = "sa.Column[t.Any]"
 
+_MADE_OF_OTHERS = (sa.Enum, sa.ARRAY, sa.types.TypeDecorator)
+"""Only these, and types with variants, may be an enum of the database or hold one."""
+
 
 def named(
     type_: sa.types.TypeEngine[t.Any] | None, dialect: sa.Dialect
@@ -166,10 +169,10 @@ class Uses:
         return [use for use in found.uses if _place(use) not in lost]
 
     def still_there(self, found: EnumType) -> dict[EnumUse, tuple[str, str]]:
-        """Columns that are there after the upgrade: what they are called then."""
+        """Columns that hold values after the upgrade: what they are called then."""
         return {
             use: self._new_name(use)
-            for use in found.uses
+            for use in found.stored
             if (use.schema, use.table) not in self._gone
             and _place(use) not in self._gone_columns
         }
@@ -185,13 +188,16 @@ class Uses:
 
     # -- models --------------------------------------------------------------------------
 
+    def _tables(self) -> t.Iterator[sa.Table]:
+        autogen = self._refinement.autogen
+        for table in autogen.table_key_to_table.values():
+            if autogen.run_object_filters(table, table.name, "table", False, None):
+                yield table
+
     @functools.cached_property
     def _models(self) -> dict[tuple[str | None, str, str], Column]:
-        autogen = self._refinement.autogen
         found: dict[tuple[str | None, str, str], Column] = {}
-        for table in autogen.table_key_to_table.values():
-            if not autogen.run_object_filters(table, table.name, "table", False, None):
-                continue
+        for table in self._tables():
             schema = self.schema(table.schema or self.default_schema)
             for column in table.columns:
                 found[schema, table.name, str(column.name)] = column
@@ -200,9 +206,13 @@ class Uses:
     def models(self) -> dict[TypeKey, list[Column]]:
         """Type -> the models' columns that have it."""
         found: dict[TypeKey, list[Column]] = {}
-        for column in self._models.values():
-            for key in named(column.type, self._dialect):
-                found.setdefault(key, []).append(column)
+        for table in self._tables():
+            for column in table.columns:
+                type_ = column.type
+                # Most are plain: a look at each would be a part of every comparison.
+                if isinstance(type_, _MADE_OF_OTHERS) or type_._variant_mapping:
+                    for key in named(type_, self._dialect):
+                        found.setdefault(key, []).append(column)
         return found
 
     def model(self, use: EnumUse) -> Column | None:

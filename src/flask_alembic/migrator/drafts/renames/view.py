@@ -75,6 +75,9 @@ def in_text(sql: str, names: t.Mapping[str, str]) -> str:
 
     def replaced(match: re.Match[str]) -> str:
         word = match[0]
+        if sql.endswith("::", 0, match.start()):
+            # What PostgreSQL writes after these is a type.
+            return word
         quote = word[0] if word[0] in "\"`'" else ""
         new = None if quote == "'" else names.get(word[1:-1] if quote else word)
         return word if new is None else f"{quote}{new}{quote}"

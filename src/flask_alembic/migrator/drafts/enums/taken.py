@@ -1,0 +1,123 @@
+"""What a draft drops itself of what has to go while a type is made anew.
+
+It goes with the type's change and comes back with it in a downgrade: what it says may be
+known to the old type only.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import renderers
+from alembic.operations import Operations
+from alembic.operations import ops
+
+from ..reference_operations import DropReference
+from ..renames.operations import RenameColumn
+from ..renames.operations import RenameObject
+from ..table_operations import Nothing
+
+if t.TYPE_CHECKING:
+    from ....dialects.enums import Dependent
+    from ..refining import Refinement
+
+_Key: t.TypeAlias = tuple[bool, str | None, str, str]
+"""Whether it is a column; schema, table after the draft's renames, and name."""
+
+
+class Taken(ops.MigrateOperation):
+    """An operation that another one does already, in both directions."""
+
+    def __init__(self, op: ops.MigrateOperation) -> None:
+        self.op = op
+
+    def reverse(self) -> Nothing:
+        """Nothing is left to undo."""
+        return Nothing()
+
+    def to_diff_tuple(self) -> t.Any:
+        """Say the difference."""
+        return t.cast(t.Any, self.op).to_diff_tuple()
+
+
+def take(
+    refinement: Refinement, dependents: t.Sequence[Dependent]
+) -> tuple[Dependent, ...]:
+    """Take over what the draft drops of these.
+
+    :return: What doesn't come back in the upgrade.
+    """
+    new = {_new_key(refinement, one): one for one in dependents}
+    dropped = _replaced(refinement, new, _dropped_by)
+    columns = {
+        (one.schema, one.table, one.name)
+        for key, one in new.items()
+        if one.kind == "column" and key in dropped
+    }
+    gone = tuple(
+        one for key, one in new.items() if key in dropped or one.needs & columns
+    )
+    _replaced(refinement, {_old_key(refinement, one) for one in gone}, _renamed_by)
+    return gone
+
+
+def _old_key(refinement: Refinement, dependent: Dependent) -> _Key:
+    """What a dependent is before it gets another name; its table has its new one."""
+    table = refinement.names.of_table(dependent.schema, dependent.table)
+    return dependent.kind == "column", dependent.schema, table, dependent.name
+
+
+def _new_key(refinement: Refinement, dependent: Dependent) -> _Key:
+    is_column, schema, table, name = _old_key(refinement, dependent)
+    names = refinement.names.columns if is_column else refinement.names.objects
+    own = names.get((schema, table), {})
+    return is_column, schema, table, own.get(name, name)
+
+
+def _replaced(
+    refinement: Refinement,
+    keys: t.Container[_Key],
+    about: t.Callable[[t.Any], _Key | None],
+) -> set[_Key]:
+    """Leave to another operation what is about some things."""
+    taken: set[_Key] = set()
+    operations = refinement.ops.ops
+    containers = [op for op in operations if isinstance(op, ops.ModifyTableOps)]
+    for several in (operations, *(container.ops for container in containers)):
+        for number, op in enumerate(several):
+            key = about(op)
+            if key is not None and key in keys:
+                taken.add(key)
+                several[number] = Taken(op)
+    return taken
+
+
+def _dropped_by(op: t.Any) -> _Key | None:
+    if isinstance(op, DropReference):
+        return False, op.reference.schema, op.reference.table, op.reference.name
+    if isinstance(op, ops.DropColumnOp):
+        return True, op.schema, op.table_name, str(op.column_name)
+    if isinstance(op, ops.DropConstraintOp):
+        return False, op.schema, op.table_name, str(op.constraint_name)
+    if isinstance(op, ops.DropIndexOp):
+        return False, op.schema, str(op.table_name), str(op.index_name)
+    return None
+
+
+def _renamed_by(op: t.Any) -> _Key | None:
+    if isinstance(op, RenameColumn):
+        return True, op.schema, op.table_name, str(op.column_name)
+    if isinstance(op, RenameObject):
+        return op.kind == "column", op.place.schema, op.place.table, op.old
+    return None
+
+
+@renderers.dispatch_for(Taken)
+def _render_taken(_: AutogenContext, __: Taken) -> list[str]:
+    return []
+
+
+@Operations.implementation_for(Taken)
+def _run_taken(_: Operations, __: Taken) -> None:
+    """It has been done."""
