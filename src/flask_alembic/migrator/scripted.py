@@ -196,7 +196,9 @@ class _Meeting:
             limits.look(adopted)
             locks.take(adopted, self._run, self._stack)
             self._stack.enter_context(setup.run())
-            self._stack.enter_context(limits.limited(adopted))
+            if adopted.known is None:
+                # Otherwise the heads say already that nothing will run.
+                self._stack.enter_context(limits.limited(adopted))
         if target.dialect.keeps_rebuilt_tables:
             use_keeping_impl(adopted)
         self._watch_commits(adopted)
