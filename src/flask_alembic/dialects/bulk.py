@@ -91,6 +91,18 @@ def found_columns(infos: t.Iterable[Info]) -> list[FoundColumn]:
     ]
 
 
+KINDS = (
+    "columns",
+    "pk_constraint",
+    "foreign_keys",
+    "indexes",
+    "unique_constraints",
+    "table_comment",
+    "check_constraints",
+    "table_options",
+)
+"""What an inspector tells of a table, by the end of its methods' names."""
+
 DESCRIBED = (
     "columns",
     "pk_constraint",

@@ -17,17 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.engine.reflection import ObjectScope
 
-KINDS = (
-    "columns",
-    "pk_constraint",
-    "foreign_keys",
-    "indexes",
-    "unique_constraints",
-    "table_comment",
-    "check_constraints",
-    "table_options",
-)
-"""What an inspector tells of a table."""
+from ..bulk import KINDS
 
 _oids: contextvars.ContextVar[list[int]] = contextvars.ContextVar("flask_alembic_oids")
 _readers: weakref.WeakKeyDictionary[sa.Engine, t.Any] = weakref.WeakKeyDictionary()

@@ -14,22 +14,10 @@ import typing as t
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from ....dialects.bulk import KINDS
+
 Key: t.TypeAlias = tuple[str | None, str]
 """Schema and name of a table; no schema for the default one."""
-
-KINDS = frozenset(
-    [
-        "columns",
-        "pk_constraint",
-        "foreign_keys",
-        "indexes",
-        "unique_constraints",
-        "table_comment",
-        "check_constraints",
-        "table_options",
-    ]
-)
-"""What an inspector tells of a table, by the end of its methods' names."""
 
 _LISTS = ("constrained_columns", "column_names", "include_columns")
 _WORDS = re.compile(
