@@ -30,7 +30,7 @@ def change(project: Project, before: str, after: str, **choices: t.Any) -> Draft
     """Draft a change, and run it forth, back and forth again: no diff is left."""
     project.models = after
     with project.context() as alembic:
-        draft = alembic.draft("second", rev_id="second", **choices)
+        draft = alembic.draft("second", **{"rev_id": "second", **choices})
         assert draft.path is not None, "nothing was found"
         alembic.upgrade()
         left = alembic.diff().operations

@@ -46,6 +46,7 @@ class Dependent:
     :param schema: None for the default one.
     :param create: Statements.
     :param needs: Computed columns that it can't be without, which have to go, too.
+    :param lose: Of a column: what it loses its expression by, and keeps its values.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Dependent:
     drop: str
     create: tuple[str, ...]
     needs: frozenset[ColumnKey] = frozenset()
+    lose: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

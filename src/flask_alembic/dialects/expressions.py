@@ -103,6 +103,11 @@ class ModelWords:
     )
 
 
+MadePlain: t.TypeAlias = t.Literal["expression", "default", "type"]
+"""What of a computed column is dropped or said again, so that it is a plain one: its
+expression, its default, its type."""
+
+
 class Expressions:
     """Puts checks, computed columns and indexes in the database's words.
 
@@ -115,11 +120,17 @@ class Expressions:
     no_cycle: t.ClassVar[str] = "NO CYCLE"
     holds_types: t.ClassVar[bool] = False
     """Whether no column gets another type while a computed one uses it."""
+    alters_computed: t.ClassVar[bool] = True
+    """Whether Alembic alters computed columns: their comment, or that they are required."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         self.dialect = connection.dialect
         self.types: t.Sequence[sa.Enum] = ()
+
+    def made_plain(self, computed: sa.Computed) -> MadePlain | None:
+        """How a computed column becomes a plain one with the values that it has."""
+        return None
 
     def unreflected(self) -> frozenset[str]:
         """Names of tables that may have indexes which reflection doesn't show."""

@@ -15,6 +15,7 @@ from sqlalchemy.schema import CreateTable
 from ..bulk import TableKey
 from ..expressions import Check
 from ..expressions import given_options
+from ..expressions import MadePlain
 from ..expressions import ModelTable
 from ..expressions import PROBE
 from ..expressions import ProbedExpressions
@@ -45,6 +46,7 @@ class MySQLExpressions(ProbedExpressions):
     """Makes what models say in a temporary table, which commits nothing."""
 
     no_cycle = "NOCYCLE"
+    alters_computed = False
 
     def prepare(
         self, tables: t.Sequence[TableKey], models: t.Sequence[ModelTable]
@@ -88,6 +90,10 @@ class MySQLExpressions(ProbedExpressions):
             "cycle": False,
             **given,
         }
+
+    def made_plain(self, computed: sa.Computed) -> MadePlain | None:
+        """``MODIFY`` without an expression, if its values are stored."""
+        return "type" if computed.persisted else None
 
     def read_probe(self) -> TableWords:
         """Read the temporary table."""

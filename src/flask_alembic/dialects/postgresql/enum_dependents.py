@@ -147,7 +147,14 @@ def read(
         needs = ((schema(each[0]), each[1], each[2]) for each in columns or ())
         found.setdefault(type_, []).append(
             Dependent(
-                kind, schema(at), table, name, drop, tuple(made), frozenset(needs)
+                kind,
+                schema(at),
+                table,
+                name,
+                drop,
+                tuple(made),
+                frozenset(needs),
+                _LOSE.format(place=place, own=own) if kind == "column" else "",
             )
         )
     for several in found.values():
@@ -155,6 +162,7 @@ def read(
     return {type_: tuple(several) for type_, several in found.items()}
 
 
+_LOSE = "ALTER TABLE {place} ALTER COLUMN {own} DROP EXPRESSION"
 _CONSTRAINT = (
     "ALTER TABLE {place} DROP CONSTRAINT {own}",
     "ALTER TABLE {place} ADD CONSTRAINT {own} ",

@@ -17,6 +17,7 @@ from ..base import sql_string
 from ..bulk import TableKey
 from ..expressions import Check
 from ..expressions import given_options
+from ..expressions import MadePlain
 from ..expressions import ModelTable
 from ..expressions import PROBE
 from ..expressions import probed_names
@@ -62,6 +63,12 @@ class PostgreSQLExpressions(ProbedExpressions):
 
     holds_types = True
     _is_around = False
+
+    def made_plain(self, computed: sa.Computed) -> MadePlain | None:
+        """By its expression, since PostgreSQL 13, if its values are stored."""
+        version = self.dialect.server_version_info or (0,)
+        known = version >= (13,) and computed.persisted is not False
+        return "expression" if known else None
 
     def identity_start(
         self, schema: str | None, table: str, column: str, start: int

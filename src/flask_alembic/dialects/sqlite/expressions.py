@@ -11,6 +11,7 @@ from sqlalchemy.schema import CreateIndex
 from ..expressions import Check
 from ..expressions import check_name
 from ..expressions import Expressions
+from ..expressions import MadePlain
 from ..expressions import ModelTable
 from ..expressions import ModelWords
 from ..expressions import StoredIndex
@@ -32,6 +33,10 @@ class SQLiteExpressions(Expressions):
     """Compares words: SQLite has none of its own."""
 
     known = True
+
+    def made_plain(self, computed: sa.Computed) -> MadePlain | None:
+        """The table is rebuilt, and its rows are read as they are."""
+        return "default"
 
     def unreflected(self) -> frozenset[str]:
         """Tables with an index on an expression, and perhaps some more."""

@@ -19,16 +19,17 @@ def convert(refinement: Refinement) -> None:
     for container in refinement.ops.ops:
         if not isinstance(container, ops.ModifyTableOps):
             continue
-        steps = [_steps(refinement, op) for op in container.ops]
-        if any(len(step) > 1 for step in steps):
+        several = [steps(refinement, op) for op in container.ops]
+        if any(len(step) > 1 for step in several):
             # What is undone has to be undone from the last to the first.
             changes_of(container)
-        container.ops = [op for step in steps for op in step]
+        container.ops = [op for step in several for op in step]
 
 
-def _steps(
+def steps(
     refinement: Refinement, op: ops.MigrateOperation
 ) -> list[ops.MigrateOperation]:
+    """The same operation, with what has to be said for a change of type."""
     if (
         not isinstance(op, ops.AlterColumnOp)
         or isinstance(op, ConvertColumn)

@@ -18,9 +18,15 @@ from alembic.util import PriorityDispatchResult
 
 from ...dialects.expressions import mentioned
 from ...results import Finding
+from .check_operations import CreateCheck
+from .check_operations import DropCheck
 from .constraints import Met
+from .enums.columns import final_name
 from .held_references import Anew
-from .required_operations import Refill
+from .made_plain import make_computed
+from .made_plain import make_plain
+from .table_operations import OneWay
+from .users import Operations
 from .users import Users
 
 if t.TYPE_CHECKING:
@@ -75,6 +81,7 @@ class _Table:
     def run(self) -> None:
         """Replace what differs and what stands in the way."""
         differing_names = differing(self.met, self.found, self.wanted)
+        differing_names |= self._altered()
         retyped = self._held_types()
         names = differing_names | self._users(differing_names | retyped)
         replaced = [c for c in self.met.wanted.columns if c.name in names]
@@ -87,6 +94,23 @@ class _Table:
             self._replace(replaced, retyped)
 
     # -- which -------------------------------------------------------------------------
+
+    def _altered(self) -> set[str]:
+        """Computed columns that get another type, or what can't be said of them alone.
+
+        No value can be converted that is computed.
+        """
+        support = self.refinement.context.target.dialect
+        alters = support.expressions_class.alters_computed
+        wanted = {str(column.name): column for column in self.met.wanted.columns}
+        return {
+            op.column_name
+            for op in self.met.container.ops
+            if isinstance(op, ops.AlterColumnOp)
+            and not self._is_plain(op.column_name)
+            and wanted[op.column_name].computed is not None
+            and (op.modify_type is not None or not alters)
+        }
 
     def _held_types(self) -> set[str]:
         """Columns that get another type, which computed ones would hold."""
@@ -133,9 +157,13 @@ class _Table:
         if names:
             self.refinement.anew.append(Anew(met, frozenset(names)))
         schema, table, container = met.schema, met.name, met.container
-        container.ops[:] = [op for op in container.ops if not _is_about(op, names)]
+        plain = [c for c in replaced if (c.computed is None) != self._is_plain(c.name)]
+        anew = [column for column in replaced if column not in plain]
+        again = {str(column.name) for column in anew}
+        container.ops[:] = [op for op in container.ops if not _is_about(op, again)]
         users = Users(self.refinement, met, self.found)
-        first, last = users.take(names)
+        checks = self._checks_of_types(replaced)
+        first, last = self._without_checks_of_types(*users.take(names), checks)
         gone: list[ops.MigrateOperation] = [
             *first,
             *self._taken_drops(retyped),
@@ -143,33 +171,79 @@ class _Table:
                 ops.DropColumnOp.from_column_and_tablename(
                     schema, table, met.found.columns[str(column.name)]
                 )
-                for column in reversed(replaced)
+                for column in reversed(anew)
             ),
         ]
         made: list[ops.MigrateOperation] = [
             *(
                 ops.AddColumnOp.from_column_and_tablename(schema, table, column)
-                for column in replaced
+                for column in anew
             ),
             *self._taken_adds(retyped),
             *last,
         ]
         # Apart, since one batch knows one column of a name.
-        before: list[ops.MigrateOperation] = []
+        before: list[ops.MigrateOperation] = [users.part(gone)] if gone else []
         after: list[ops.MigrateOperation] = []
-        if gone:
-            before.append(users.part(gone))
+        # One may be computed from another.
+        for column in reversed(plain):
+            if column.computed is None:
+                before += make_plain(self.refinement, met, column)
+        for column in plain:
+            if column.computed is not None:
+                after += make_computed(self.refinement, met, column)
         if made:
             after.append(users.part(made))
-        for fill in filter(None, map(self._fill, replaced)):
-            # What fills on the way back stands last there.
-            (after if fill.forth else before).append(fill)
         operations = self.refinement.ops.ops
         place = next(
             (n for n, op in enumerate(operations) if op is container), len(operations)
         )
         operations[place + 1 : place + 1] = after
-        operations[place:place] = before[::-1]
+        operations[place:place] = before
+
+    def _is_plain(self, name: str) -> bool:
+        """Whether the database has a column as one that isn't computed."""
+        return self.met.found.columns[str(name)].computed is None
+
+    def _without_checks_of_types(
+        self, first: Operations, last: Operations, checks: t.Mapping[str, bool]
+    ) -> tuple[Operations, Operations]:
+        """Leave to a downgrade the checks that columns get with their types.
+
+        :param first: What drops checks and the like before the columns change.
+        :param last: What makes them again.
+        :param checks: As :meth:`_checks_of_types` gives them.
+        """
+        back = [
+            OneWay(op.reverse(), forth=False)
+            if isinstance(op, DropCheck) and checks.get(str(op.constraint_name))
+            else op
+            for op in first
+        ]
+        made = [
+            OneWay(op.reverse(), forth=False)
+            if isinstance(op, CreateCheck) and str(op.constraint_name) in checks
+            else op
+            for op in last
+        ]
+        return back, made
+
+    def _checks_of_types(
+        self, replaced: t.Iterable[sa.Column[t.Any]]
+    ) -> dict[str, bool]:
+        """Find the checks that come with types, and whether their columns stay."""
+        retyped = {
+            op.column_name
+            for op in self.met.container.ops
+            if isinstance(op, ops.AlterColumnOp) and op.modify_type is not None
+        }
+        found: dict[str, bool] = {}
+        for column in replaced:
+            stays = column.computed is None
+            name = final_name(column, self.refinement.autogen)
+            if name is not None and (not stays or column.name in retyped):
+                found[name] = stays
+        return found
 
     def _taken_drops(self, retyped: set[str]) -> list[ops.MigrateOperation]:
         """Let computed columns that go do so before a type changes."""
@@ -193,21 +267,6 @@ class _Table:
         ]
         container.ops[:] = [op for op in container.ops if op not in taken]
         return [*taken]
-
-    def _fill(self, new: sa.Column[t.Any]) -> Refill | None:
-        """Let a column that isn't computed any more have the values that it had."""
-        met, old = self.met, self.met.found.columns[str(new.name)]
-        if (old.computed is None) == (new.computed is None):
-            return None
-        context = self.refinement.context
-        computed = old.computed if old.computed is not None else new.computed
-        assert computed is not None
-        quote = context.dialect.identifier_preparer.quote
-        table = ".".join(quote(part) for part in (met.schema, met.name) if part)
-        words = context.target.dialect.expressions_class(context.live)
-        value = words.sql(computed.sqltext)
-        sql = f"UPDATE {table} SET {quote(str(new.name))} = {value}"
-        return Refill(sql, forth=new.computed is None)
 
     # -- what is said ------------------------------------------------------------------
 

@@ -94,6 +94,8 @@ def _value(kind: str, value: t.Any) -> str:
 
 
 def _default(value: t.Any) -> str:
+    if isinstance(value, sa.Computed):
+        return f"computed: {value.sqltext}"
     if not isinstance(value, sa.DefaultClause):
         return "none" if value in (None, False) else str(value)
     if isinstance(value.arg, str):

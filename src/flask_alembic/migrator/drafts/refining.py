@@ -18,6 +18,7 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 from alembic.util import PriorityDispatchResult
 
+from ...dialects.enums import ColumnKey
 from ...results import Finding
 from . import casts
 from . import checks
@@ -28,6 +29,7 @@ from . import dependents
 from . import expressions
 from . import held_references
 from . import key_options
+from . import made_plain
 from . import needed_indexes
 from . import partial_indexes
 from . import primary_keys
@@ -95,6 +97,7 @@ class Refinement:
     :param others: The other databases of the command.
     :param types: What becomes of enums that are types, once that is decided.
     :param anew: Columns and keys that are dropped and made anew.
+    :param plain: Columns that aren't computed any more.
     """
 
     context: StepContext
@@ -113,6 +116,7 @@ class Refinement:
     fillable: list[str] = dataclasses.field(default_factory=list)
     types: Decided | None = None
     anew: list[held_references.Anew] = dataclasses.field(default_factory=list)
+    plain: set[ColumnKey] = dataclasses.field(default_factory=set)
 
     def compare_again(self) -> None:
         """Compare anew, with the database seen under the names in ``names``."""
@@ -160,6 +164,7 @@ def _refiners() -> tuple[Refiner, ...]:
         enums.refine_types,
         casts.convert,
         dependents.stop_for_dependents,
+        made_plain.once,
         in_batches,
         companions.put_in_order,
     )

@@ -38,25 +38,6 @@ class Adjust(Backfill):
         return []
 
 
-class Refill(Backfill):
-    """Rows get the values of a column that isn't computed any more.
-
-    :param forth: In the upgrade; in the downgrade otherwise.
-    """
-
-    def __init__(self, sql: str, *, forth: bool) -> None:
-        super().__init__(sql)
-        self.sql, self.forth = sql, forth
-
-    def reverse(self) -> t.Any:
-        """What is filled one way isn't the other."""
-        return Refill(self.sql, forth=not self.forth)
-
-    def to_diff_tuple(self) -> t.Any:
-        """Say it as a difference, if it is one of the upgrade."""
-        return super().to_diff_tuple() if self.forth else []
-
-
 class NewRequired(AlterColumnOp):
     """A column that was added becomes required."""
 
@@ -105,15 +86,3 @@ def _render_stop(autogen: AutogenContext, op: Stop) -> list[str]:
 @Operations.implementation_for(Stop)
 def _run_stop(_: Operations, __: Stop) -> None:
     """The SQL of a draft shows what runs where there are no rows."""
-
-
-@renderers.dispatch_for(Refill)
-def _render_refill(autogen: AutogenContext, op: Refill) -> str | list[str]:
-    render: t.Callable[..., str] = renderers.dispatch(ExecuteSQLOp)
-    return render(autogen, op) if op.forth else []
-
-
-@Operations.implementation_for(Refill)
-def _run_refill(operations: Operations, op: Refill) -> None:
-    if op.forth:
-        operations.execute(op.sqltext)

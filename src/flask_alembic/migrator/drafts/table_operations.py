@@ -26,6 +26,35 @@ class Nothing(ops.MigrateOperation):
         return []
 
 
+class OneWay(ops.MigrateOperation):
+    """An operation that is done in one direction; in the other one nothing is.
+
+    :param forth: In the upgrade; in the downgrade otherwise.
+    :param differences: What is shown of it, if that isn't the operation itself.
+    """
+
+    def __init__(
+        self,
+        op: ops.MigrateOperation,
+        *,
+        forth: bool,
+        differences: t.Sequence[tuple[t.Any, ...]] | None = None,
+    ) -> None:
+        self.op, self.forth, self.differences = op, forth, differences
+
+    def reverse(self) -> OneWay:
+        """Do the same, or nothing, instead."""
+        return OneWay(self.op, forth=not self.forth, differences=self.differences)
+
+    def to_diff_tuple(self) -> t.Any:
+        """Say the difference, if it is one of this direction."""
+        if not self.forth:
+            return []
+        if self.differences is not None:
+            return list(self.differences)
+        return t.cast(t.Any, self.op).to_diff_tuple()
+
+
 class BothWays(ops.ExecuteSQLOp):
     """SQL, and the SQL of its way back.
 
@@ -81,6 +110,15 @@ class TableChanges(ops.ModifyTableOps):
         return self.of(self, [op for op in back if not isinstance(op, Nothing)])
 
 
+def does_nothing(op: ops.MigrateOperation) -> bool:
+    """Whether nothing is written of an operation: not even a batch may be."""
+    return (
+        isinstance(op, Nothing)
+        or (isinstance(op, OneWay) and not op.forth)
+        or getattr(op, "does_nothing", False)
+    )
+
+
 def changes_of(found: ops.ModifyTableOps) -> TableChanges:
     """Turn a container of Alembic's into one of ours, where it stands."""
     if not isinstance(found, TableChanges):
@@ -92,7 +130,7 @@ _NEED_BATCH = (ops.AddConstraintOp, ops.DropConstraintOp)
 
 
 def in_batches(refinement: Refinement) -> None:
-    """Write as a batch what SQLite can't do in another way.
+    """Write as a batch what SQLite can't do in another way, in either direction.
 
     Where ``render_as_batch`` was chosen, it holds for all that Alembic drafts itself.
     """
@@ -102,11 +140,12 @@ def in_batches(refinement: Refinement) -> None:
     # What an env.py leaves out can't be told from what it has turned off.
     chosen = context.scripted or "render_as_batch" in context.settings.context
     for op in refinement.ops.ops:
-        if isinstance(op, ops.ModifyTableOps) and any(
+        inside = op.ops if isinstance(op, ops.ModifyTableOps) else ()
+        if any(
             getattr(inner, "needs_batch", not chosen and _needs_batch(inner))
-            for inner in op.ops
+            for inner in (x.op if isinstance(x, OneWay) else x for x in inside)
         ):
-            changes_of(op).batch = True
+            changes_of(t.cast(ops.ModifyTableOps, op)).batch = True
 
 
 def _needs_batch(op: ops.MigrateOperation) -> bool:
@@ -125,10 +164,12 @@ def _needs_batch(op: ops.MigrateOperation) -> bool:
 
 @renderers.dispatch_for(TableChanges)
 def _render_table_changes(autogen: AutogenContext, op: TableChanges) -> list[str]:
+    written = copy.copy(op)
+    written.ops = [inner for inner in op.ops if not does_nothing(inner)]
     if not op.batch and not op.naming_convention:
         render: t.Callable[..., list[str]] = renderers.dispatch(ops.ModifyTableOps)
-        return render(autogen, copy.copy(op))
-    if not op.ops:
+        return render(autogen, written)
+    if not written.ops:
         return []
     module = autogen.opts["alembic_module_prefix"] or ""
     arguments = [repr(str(op.table_name)), f"schema={op.schema!r}"]
@@ -138,7 +179,7 @@ def _render_table_changes(autogen: AutogenContext, op: TableChanges) -> list[str
         arguments.append(f"table_kwargs={op.table_kwargs!r}")
     lines = [f"with {module}batch_alter_table({', '.join(arguments)}) as batch_op:"]
     with autogen._within_batch():
-        for inner in op.ops:
+        for inner in written.ops:
             found = renderers.dispatch(inner)(autogen, inner)
             lines += [found] if isinstance(found, str) else found
     return [*lines, ""]
@@ -152,6 +193,18 @@ def _render_nothing(_: AutogenContext, __: Nothing) -> list[str]:
 @Operations.implementation_for(Nothing)
 def _run_nothing(_: Operations, __: Nothing) -> None:
     """The SQL of a draft has nothing of it."""
+
+
+@renderers.dispatch_for(OneWay)
+def _render_one_way(autogen: AutogenContext, op: OneWay) -> str | list[str]:
+    render: t.Callable[..., str | list[str]] = renderers.dispatch(op.op)
+    return render(autogen, op.op) if op.forth else []
+
+
+@Operations.implementation_for(OneWay)
+def _run_one_way(operations: Operations, op: OneWay) -> None:
+    if op.forth:
+        operations.invoke(op.op)
 
 
 @renderers.dispatch_for(BothWays)

@@ -90,7 +90,7 @@ def _compare(
     values: t.Callable[[Labels], t.Collection[str]] = tuple if listed else frozenset
     if values(described.before) == values(described.after):
         return PriorityDispatchResult.CONTINUE
-    named = listed or described.checks is None or _final_name(wanted, autogen)
+    named = listed or described.checks is None or final_name(wanted, autogen)
     op.modify_type = wanted.type if named else described.make(described.after)
     autogen.opts[_KEY][id(op)] = described
     return PriorityDispatchResult.STOP
@@ -114,7 +114,7 @@ def _described(
     check = _check(autogen, op)
     if check is None:
         return None
-    name, final = check[0], _final_name(wanted, autogen)
+    name, final = check[0], final_name(wanted, autogen)
     # A convention adds to a type's name, so that it is the type's that is written.
     make = _checking(
         type_.name if final == name else name, getattr(found.type, "length", None) or 0
@@ -151,7 +151,7 @@ def _check(
     return None
 
 
-def _final_name(wanted: sa.Column[t.Any], autogen: AutogenContext) -> str | None:
+def final_name(wanted: sa.Column[t.Any], autogen: AutogenContext) -> str | None:
     """What the check of a model's column is called, by its convention."""
     for check in wanted.table.constraints:
         bound = getattr(check, "_type_bound", False)
@@ -219,7 +219,7 @@ class Columns:
         if not support.keeps_checks_of_types or not isinstance(op, ops.AlterColumnOp):
             return []
         column = model_of(self._refinement, op) if op.modify_type is not None else None
-        name = column is not None and _final_name(column, self._refinement.autogen)
+        name = column is not None and final_name(column, self._refinement.autogen)
         if not name:
             return []
         return [ChangeEnum(Statements(), Statements([self._drop_check(op, name)]))]

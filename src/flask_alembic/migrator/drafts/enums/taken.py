@@ -13,10 +13,13 @@ from alembic.autogenerate.render import renderers
 from alembic.operations import Operations
 from alembic.operations import ops
 
+from ..plain_operations import LoseExpression
 from ..reference_operations import DropReference
 from ..renames.operations import RenameColumn
 from ..renames.operations import RenameObject
+from ..table_operations import changes_of
 from ..table_operations import Nothing
+from ..table_operations import OneWay
 
 if t.TYPE_CHECKING:
     from ....dialects.enums import Dependent
@@ -28,6 +31,8 @@ _Key: t.TypeAlias = tuple[bool, str | None, str, str]
 
 class Taken(ops.MigrateOperation):
     """An operation that another one does already, in both directions."""
+
+    does_nothing = True
 
     def __init__(self, op: ops.MigrateOperation) -> None:
         self.op = op
@@ -43,13 +48,15 @@ class Taken(ops.MigrateOperation):
 
 def take(
     refinement: Refinement, dependents: t.Sequence[Dependent]
-) -> tuple[Dependent, ...]:
-    """Take over what the draft drops of these.
+) -> tuple[tuple[Dependent, ...], tuple[Dependent, ...]]:
+    """Take over what the draft drops of these, and what it makes plain.
 
-    :return: What doesn't come back in the upgrade.
+    :return: What doesn't come back in the upgrade, and which of it are columns that
+        only lose their expression.
     """
     new = {_new_key(refinement, one): one for one in dependents}
-    dropped = _replaced(refinement, new, _dropped_by)
+    lost = _replaced(refinement, new, _lost_by)
+    dropped = lost | _replaced(refinement, new, _dropped_by)
     columns = {
         (one.schema, one.table, one.name)
         for key, one in new.items()
@@ -58,8 +65,12 @@ def take(
     gone = tuple(
         one for key, one in new.items() if key in dropped or one.needs & columns
     )
-    _replaced(refinement, {_old_key(refinement, one) for one in gone}, _renamed_by)
-    return gone
+    plain = tuple(one for key, one in new.items() if key in lost)
+    again = (one for one in gone if one not in plain)
+    _replaced(refinement, {_old_key(refinement, one) for one in again}, _renamed_by)
+    for one in plain:
+        _rename_once(refinement, _old_key(refinement, one))
+    return gone, plain
 
 
 def _old_key(refinement: Refinement, dependent: Dependent) -> _Key:
@@ -82,15 +93,31 @@ def _replaced(
 ) -> set[_Key]:
     """Leave to another operation what is about some things."""
     taken: set[_Key] = set()
+    for several, number, key in _about(refinement, about):
+        if key in keys:
+            taken.add(key)
+            several[number] = Taken(several[number])
+    return taken
+
+
+def _rename_once(refinement: Refinement, key: _Key) -> None:
+    """Rename a column in the upgrade only: a downgrade makes it with its old name."""
+    for several, number, renamed in _about(refinement, _renamed_by):
+        if renamed == key:
+            several[number] = OneWay(several[number], forth=True)
+
+
+def _about(
+    refinement: Refinement, about: t.Callable[[t.Any], _Key | None]
+) -> t.Iterator[tuple[list[ops.MigrateOperation], int, _Key]]:
+    """Find operations about something: where each stands, and what it is about."""
     operations = refinement.ops.ops
     containers = [op for op in operations if isinstance(op, ops.ModifyTableOps)]
-    for several in (operations, *(container.ops for container in containers)):
+    for several in (operations, *(changes_of(one).ops for one in containers)):
         for number, op in enumerate(several):
             key = about(op)
-            if key is not None and key in keys:
-                taken.add(key)
-                several[number] = Taken(op)
-    return taken
+            if key is not None:
+                yield several, number, key
 
 
 def _dropped_by(op: t.Any) -> _Key | None:
@@ -102,6 +129,16 @@ def _dropped_by(op: t.Any) -> _Key | None:
         return False, op.schema, op.table_name, str(op.constraint_name)
     if isinstance(op, ops.DropIndexOp):
         return False, op.schema, str(op.table_name), str(op.index_name)
+    return None
+
+
+def _lost_by(op: t.Any) -> _Key | None:
+    """What makes a column plain, and what makes it computed again on the way back."""
+    inner = op.op if isinstance(op, OneWay) else None
+    if isinstance(inner, LoseExpression):
+        return True, *inner.key
+    if isinstance(inner, ops.AddColumnOp) and not op.forth:
+        return True, inner.schema, inner.table_name, str(inner.column.name)
     return None
 
 

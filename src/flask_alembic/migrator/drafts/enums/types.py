@@ -46,6 +46,7 @@ class Types:
         self._uses = uses
         self._relabelings: list[tuple[EnumType, t.Mapping[str, str]]] = []
         self._gone: set[str] = set()
+        self._plain: set[ColumnKey] = set()
         self._first: list[ChangeEnum] = []
         self._last: list[ChangeEnum] = []
 
@@ -109,24 +110,45 @@ class Types:
     # -- other values --------------------------------------------------------------------
 
     def _change(self, found: EnumType, decision: Decision, values: Values) -> None:
-        self._stops.before(decision, values, found.stored)
-        self._stops.behind(decision, values, self._uses.still_there(found))
-        defaults = {use: self._default(use, values) for use in found.stored}
         self._relabelings.append((found, values.renamed))
         found = dataclasses.replace(found, dependents=self._dependents(found))
         gone: t.Collection[Dependent] = ()
         if not _in_place(values):
-            gone = take(self._refinement, found.dependents)
+            gone, plain = take(self._refinement, found.dependents)
             # What needs two types goes with the first, and comes back with it.
             self._gone.update(one.drop for one in gone)
+            self._plain.update((one.schema, one.table, one.name) for one in plain)
         left = tuple(one for one in found.dependents if one not in gone)
+        before = self._with_plain_columns(found)
+        self._stops.before(decision, values, before.stored)
+        self._stops.behind(decision, values, self._uses.still_there(found))
+        defaults = {use: self._default(use, values) for use in before.stored}
         self._first.append(
             ChangeEnum(
-                self._forward(found, values, defaults, left),
+                self._forward(before, values, defaults, left),
                 self._back(found, values, defaults, left),
                 _differences(decision, found, values),
                 () if _in_place(values) else _columns(found),
             )
+        )
+
+    def _with_plain_columns(self, found: EnumType) -> EnumType:
+        """The type when columns have lost their expressions."""
+        return dataclasses.replace(
+            found,
+            uses=tuple(
+                dataclasses.replace(use, computed=False, default=None)
+                if (use.schema, use.table, use.column) in self._plain
+                else use
+                for use in found.uses
+            ),
+            dependents=tuple(
+                dataclasses.replace(one, drop=one.lose)
+                if (one.schema, one.table, one.name) in self._plain
+                and one.kind == "column"
+                else one
+                for one in found.dependents
+            ),
         )
 
     def _dependents(self, found: EnumType) -> tuple[Dependent, ...]:
@@ -204,8 +226,8 @@ class Types:
             return Statements([*replaced, *renames])
         changed = [
             self._sql.set_default(use, use.default)
-            for use, default in defaults.items()
-            if _literal(default) != _literal(was[use])
+            for use, default in was.items()
+            if _literal(default) != _literal(defaults[use])
         ]
         return Statements([*renames, *changed])
 
