@@ -344,3 +344,53 @@ def test_sql_of_the_draft(project: Project, database: Database) -> None:
     assert "UPDATE users SET word = '50%' WHERE word IS NULL" in sql
     assert "GENERATED ALWAYS AS (id + 1) STORED" in sql
     assert database.snapshot() == before
+
+
+PARENT = """
+class Parent(db.Model):
+    id = sa.Column(sa.Integer, primary_key=True)
+"""
+CHILD = """
+class Child(db.Model):
+    id = sa.Column(sa.Integer, primary_key=True)
+    size = sa.Column(sa.Integer)
+    parent = sa.Column(sa.ForeignKey("parent.id", name="fk_parent"), index=True)
+    other = sa.Column(sa.ForeignKey("parent.id"), unique=True)
+    __table_args__ = (sa.Index("ix_both", "parent", "size"),)
+"""
+LINES = CHILD.splitlines(keepends=True)
+
+
+@pytest.mark.parametrize(
+    "child",
+    [
+        "",
+        "".join(LINES[:5]),
+        CHILD.replace(
+            'sa.ForeignKey("parent.id", name="fk_parent"), index=True', "sa.Integer"
+        ).replace(LINES[-1], ""),
+    ],
+    ids=["table", "columns", "keys"],
+)
+def test_foreign_keys_that_go_with_their_indexes(
+    project: Project, database: Database, child: str
+) -> None:
+    """MariaDB lets no index go that a foreign key needs: the key goes first."""
+    before = PARENT + CHILD
+    start(
+        project,
+        database,
+        before,
+        "INSERT INTO parent (id) VALUES (1)",
+        "INSERT INTO child (id, size, parent, other) VALUES (1, 7, 1, 1)",
+    )
+    was = database.snapshot()["tables"]["child"]
+    draft = change(project, before, PARENT + child)
+    assert ("remove table" in {x.change for x in draft.operations}) is (not child)
+    project.models = before
+    with project.context() as alembic:
+        alembic.downgrade()
+    now = database.snapshot()["tables"]["child"]
+    assert {k: now[k] for k in now if k != "columns"} == {
+        k: was[k] for k in was if k != "columns"
+    }

@@ -16,6 +16,7 @@ from .constraints import Met
 from .constraints import shortened
 from .renames.operations import RenameObject
 from .table_operations import changes_of
+from .table_operations import OneWay
 
 if t.TYPE_CHECKING:
     from .refining import Refinement
@@ -29,6 +30,26 @@ def keep_served(refinement: Refinement) -> None:
     if refinement.context.target.dialect.indexes_foreign_keys:
         for met in refinement.tables:
             _Table(refinement, met).order()
+        _let_go_with_tables(refinement)
+
+
+def _let_go_with_tables(refinement: Refinement) -> None:
+    """Let indexes go with their tables, and only come back after them."""
+    operations = refinement.ops.ops
+    gone = {
+        (op.schema, op.table_name)
+        for op in operations
+        if isinstance(op, ops.DropTableOp)
+    }
+    for container in operations:
+        if (
+            isinstance(container, ops.ModifyTableOps)
+            and (container.schema, container.table_name) in gone
+        ):
+            changes_of(container).ops = [
+                OneWay(op.reverse(), forth=False) if _is_drop(op) else op
+                for op in container.ops
+            ]
 
 
 class _Table:
@@ -38,14 +59,10 @@ class _Table:
         self._refinement = refinement
         self._met = met
         operations = met.container.ops
+        self._dropped_keys = [op for op in operations if _drops_key(op)]
         self._drops = [op for op in operations if _is_drop(op)]
         self._creates = [op for op in operations if _is_create(op)]
-        gone = {
-            op.constraint_name
-            for op in operations
-            if isinstance(op, ops.DropConstraintOp)
-            and op.constraint_type == "foreignkey"
-        }
+        gone = {op.constraint_name for op in self._dropped_keys}
         # Name -> columns, of the keys that stay.
         self._keys = {
             str(key.name): list(key.column_keys)
@@ -54,7 +71,13 @@ class _Table:
         }
 
     def order(self) -> None:
-        """Put what serves instead before each drop of an index that a key needs."""
+        """Put what serves instead before each drop of an index that a key needs.
+
+        Keys that go themselves do so first.
+        """
+        if self._dropped_keys and self._drops:
+            rest = [o for o in self._met.container.ops if o not in self._dropped_keys]
+            changes_of(self._met.container).ops = [*self._dropped_keys, *rest]
         for drop in self._drops:
             key = self._served_only_by(drop)
             if key is None:
@@ -142,6 +165,10 @@ def _under(drop: Drop, name: str) -> ops.DropIndexOp:
         schema=schema,
         _reverse=ops.CreateIndexOp(name, table, columns, schema=schema, unique=unique),
     )
+
+
+def _drops_key(op: ops.MigrateOperation) -> t.TypeGuard[ops.DropConstraintOp]:
+    return isinstance(op, ops.DropConstraintOp) and op.constraint_type == "foreignkey"
 
 
 def _is_drop(op: ops.MigrateOperation) -> t.TypeGuard[Drop]:
