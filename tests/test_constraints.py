@@ -394,3 +394,50 @@ def test_foreign_keys_that_go_with_their_indexes(
     assert {k: now[k] for k in now if k != "columns"} == {
         k: was[k] for k in was if k != "columns"
     }
+
+
+@pytest.mark.parametrize("more", ["index=True", "unique=True", ""])
+def test_index_for_a_foreign_key_that_had_none(
+    project: Project, database: Database, more: str
+) -> None:
+    """MariaDB's own index goes when there is another one, and comes back before it goes."""
+    before = (
+        PARENT
+        + """
+class Child(db.Model):
+    id = sa.Column(sa.Integer, primary_key=True)
+    size = sa.Column(sa.Integer)
+    parent = sa.Column(sa.ForeignKey("parent.id"))
+"""
+    )
+    if not more:
+        wide = '    __table_args__ = (sa.Index("ix_wide", "parent", "size"),)\n'
+        after = before + wide
+    else:
+        after = before.replace('"parent.id")', f'"parent.id"), {more}')
+    start(project, database, before, "INSERT INTO parent (id) VALUES (1)")
+    was = database.snapshot()["tables"]["child"]["foreign keys"]
+    change(project, before, after)
+    assert database.snapshot()["tables"]["child"]["foreign keys"] == was
+    project.models = before
+    with project.context() as alembic:
+        alembic.downgrade()
+        assert alembic.diff().operations == ()
+    assert database.snapshot()["tables"]["child"]["foreign keys"] == was
+
+
+def test_index_that_a_new_type_could_not_have(
+    project: Project, database: Database
+) -> None:
+    """MariaDB indexes no text as a whole: the index goes before the column changes."""
+    before = """
+class Note(db.Model):
+    id = sa.Column(sa.Integer, primary_key=True)
+    title = sa.Column(sa.String(40), index=True)
+    __table_args__ = (sa.UniqueConstraint("id", "title", name="uq_title"),)
+"""
+    after = before.replace("sa.String(40), index=True", "sa.Text")
+    after = after.replace(before.splitlines(keepends=True)[-1], "")
+    start(project, database, before, "INSERT INTO note (title) VALUES ('one')")
+    change(project, before, after)
+    assert database.rows("SELECT title FROM note") == [("one",)]

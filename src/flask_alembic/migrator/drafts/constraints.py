@@ -15,6 +15,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
 from alembic.util import PriorityDispatchResult
+from alembic.util import sqla_compat
 from sqlalchemy.sql.elements import conv
 
 from ...results import Finding
@@ -187,9 +188,19 @@ def _name(refinement: Refinement, container: ops.ModifyTableOps, op: t.Any) -> N
         (sa.UniqueConstraint, sa.ForeignKeyConstraint, sa.PrimaryKeyConstraint),
     ):
         return
-    longest = refinement.context.dialect.max_identifier_length
-    op.constraint_name = conv(shortened(conventional(constraint), longest))
+    op.constraint_name = name_of_new(refinement, constraint)
     say_named(refinement, container, str(op.constraint_name))
+
+
+def name_of_new(refinement: Refinement, constraint: t.Any) -> str:
+    """What a constraint is called that is made or dropped by itself."""
+    name = sqla_compat._get_constraint_final_name(
+        constraint, refinement.context.dialect
+    )
+    if name is not None:
+        return conv(str(name))
+    longest = refinement.context.dialect.max_identifier_length
+    return conv(shortened(conventional(constraint), longest))
 
 
 def say_named(refinement: Refinement, container: ops.ModifyTableOps, name: str) -> None:

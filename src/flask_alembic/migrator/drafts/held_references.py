@@ -20,6 +20,7 @@ from .reference_operations import DropReference
 from .references import is_unique
 from .references import new_tables
 from .references import referred_by
+from .references import take_away
 from .references import target_of
 from .renames.operations import RenameColumn
 from .renames.operations import RenameObject
@@ -27,7 +28,6 @@ from .renames.operations import RenameTable
 from .renames.view import in_text
 from .renames.view import Key
 from .required_operations import Stop
-from .table_operations import TableChanges
 
 if t.TYPE_CHECKING:
     from ...dialects.references import Reference
@@ -128,7 +128,7 @@ def _renamed(refinement: Refinement, found: Reference) -> Reference:
     )
 
 
-def _put_around(
+def put_around(
     refinement: Refinement, drops: t.Sequence[t.Any], creates: t.Sequence[t.Any]
 ) -> None:
     """Let foreign keys go before all changes of tables, and come back behind them."""
@@ -191,7 +191,7 @@ class _Held:
             needed = [one for one in self._anew if one.holds(reference)]
             if not needed:
                 continue
-            taken = self._take(functools.partial(_drops, reference))
+            taken = take_away(self._refinement, functools.partial(_drops, reference))
             drops += taken
             if taken:
                 continue
@@ -202,9 +202,9 @@ class _Held:
             if self._refers_to_key or any(one.key is None for one in needed):
                 drops.append(DropReference(self._sql, reference))
                 creates.append(CreateReference(self._sql, reference))
-        adds = self._take(self._makes)
+        adds = take_away(self._refinement, self._makes)
         made = new_tables(self._refinement, self._needs_new)
-        _put_around(self._refinement, drops, [*made, *creates, *adds])
+        put_around(self._refinement, drops, [*made, *creates, *adds])
         self._refinement.ops.ops[:0] = stops
 
     def _stops(self, reference: Reference, met: Met | None) -> Operations:
@@ -218,21 +218,6 @@ class _Held:
         prefix = f"{reference.schema}." if reference.schema else ""
         child = f"{prefix}{reference.table}"
         return [_stop(self._refinement, met, child, reference.name, referred)]
-
-    def _take(self, is_it: t.Callable[[t.Any], bool]) -> Operations:
-        """Take operations away from the changes of their tables."""
-        found: Operations = []
-        operations = self._refinement.ops.ops
-        for container in list(operations):
-            if not isinstance(container, ops.ModifyTableOps):
-                continue
-            taken = [op for op in container.ops if is_it(op)]
-            if taken:
-                found.append(TableChanges.of(container, taken))
-                container.ops[:] = [op for op in container.ops if op not in taken]
-                if not container.ops:
-                    operations.remove(container)
-        return found
 
     def _makes(self, op: t.Any) -> bool:
         """Whether an operation makes a foreign key of what is made anew, or to it."""

@@ -14,6 +14,8 @@ from alembic.operations import ops
 from ...dialects.renamed import Place
 from .constraints import Met
 from .constraints import shortened
+from .references import again
+from .references import named_in_draft
 from .renames.operations import RenameObject
 from .table_operations import changes_of
 from .table_operations import OneWay
@@ -29,7 +31,10 @@ def keep_served(refinement: Refinement) -> None:
     """Have an index for every foreign key at every moment, both ways."""
     if refinement.context.target.dialect.indexes_foreign_keys:
         for met in refinement.tables:
-            _Table(refinement, met).order()
+            table = _Table(refinement, met)
+            table.keep_own()
+            table.order()
+            table.drop_before_types_change()
         _let_go_with_tables(refinement)
 
 
@@ -93,6 +98,51 @@ class _Table:
                 self._met.container.ops.remove(instead[0])
                 self._put_before(drop, instead[0])
 
+    def keep_own(self) -> None:
+        """Let a key go in a downgrade while the index is dropped that serves it now.
+
+        MariaDB takes away the index that it has made for a key as soon as there is
+        another one, and makes it again with the key.
+        """
+        own = {
+            name
+            for name, names in self._keys.items()
+            if not any(_serves(columns, names) for columns in self._others(name))
+        }
+        for create in self._creates:
+            for name in sorted(own):
+                if _serves(_columns(create), self._keys[name]):
+                    own.discard(name)
+                    self._put_around_in_downgrade(create, name)
+
+    def _put_around_in_downgrade(self, create: Create, name: str) -> None:
+        met = self._met
+        # Alembic reflects them anew for its own comparison.
+        key = next(k for k in met.found.foreign_key_constraints if k.name == name)
+        drop, make = again(key, named_in_draft(self._refinement, met, key))
+        operations = changes_of(met.container).ops
+        place = operations.index(create)
+        operations[place : place + 1] = [
+            OneWay(make, forth=False),
+            create,
+            OneWay(drop, forth=False),
+        ]
+
+    def drop_before_types_change(self) -> None:
+        """Drop indexes before their columns get a type that they couldn't have."""
+        operations = self._met.container.ops
+        retyped = {
+            op.column_name: op
+            for op in reversed(operations)
+            if isinstance(op, ops.AlterColumnOp) and op.modify_type is not None
+        }
+        for drop in self._drops:
+            changes = [retyped[name] for name in _columns(drop) if name in retyped]
+            if changes and drop in operations and self._served_only_by(drop) is None:
+                operations.remove(drop)
+                place = min(operations.index(op) for op in changes)
+                operations.insert(place, drop)
+
     def _served_only_by(self, drop: Drop) -> str | None:
         """The foreign key that has no index but this one: the longest, if several."""
         columns, others = _columns(drop), self._others()
@@ -103,9 +153,14 @@ class _Table:
         ]
         return max(needed, key=lambda name: len(self._keys[name]), default=None)
 
-    def _others(self) -> list[list[str]]:
-        """Columns of what serves now and stays."""
+    def _others(self, key: str | None = None) -> list[list[str]]:
+        """Columns of what serves now and stays.
+
+        :param key: Leave out the index that MariaDB has made for it.
+        """
         found, gone = self._met.found, {_name(drop) for drop in self._drops}
+        if key is not None:
+            gone |= {key, self._keys[key][0]}
         constraints = (
             item
             for item in found.constraints

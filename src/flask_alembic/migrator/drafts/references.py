@@ -13,6 +13,7 @@ from .constraints import keep
 from .constraints import Met
 from .renames.operations import RenameObject
 from .renames.view import Key
+from .table_operations import TableChanges
 
 if t.TYPE_CHECKING:
     from .refining import Refinement
@@ -114,6 +115,24 @@ def new_tables(
     ]
     operations[:] = [op for op in operations if op not in taken]
     return [*taken]
+
+
+def take_away(
+    refinement: Refinement, is_it: t.Callable[[t.Any], bool]
+) -> list[ops.MigrateOperation]:
+    """Take operations away from the changes of their tables."""
+    found: list[ops.MigrateOperation] = []
+    operations = refinement.ops.ops
+    for container in list(operations):
+        if not isinstance(container, ops.ModifyTableOps):
+            continue
+        taken = [op for op in container.ops if is_it(op)]
+        if taken:
+            found.append(TableChanges.of(container, taken))
+            container.ops[:] = [op for op in container.ops if op not in taken]
+            if not container.ops:
+                operations.remove(container)
+    return found
 
 
 def is_unique(

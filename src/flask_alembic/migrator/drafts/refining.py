@@ -33,6 +33,7 @@ from . import made_plain
 from . import needed_indexes
 from . import partial_indexes
 from . import primary_keys
+from . import reference_order
 from . import reflection as bulk
 from . import required
 from . import sequences
@@ -158,6 +159,7 @@ def _refiners() -> tuple[Refiner, ...]:
         enums.refine_columns,
         primary_keys.compare,
         held_references.hold,
+        reference_order.put_in_order,
         key_options.keep,
         required.require,
         sequences.compare,
