@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import importlib.util
 import os
 import re
@@ -23,6 +24,9 @@ from support.shelf import clear_shelves
 
 NO_SERVER = "NO SERVER: "
 
+LONG = {"test_benchmarks.py", "test_journal.py", "test_kills.py"}
+"""Files whose tests take long, beside those that are marked as slow."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Describe the markers, and let the processes of tests be interrupted."""
@@ -34,6 +38,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ |= {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
     if not hasattr(config, "workerinput"):
         compile_packages()
+    if getattr(config.option, "maxschedchunk", 0) is None:
+        # A worker that has a long test to do must not keep others for later.
+        config.option.maxschedchunk = 2
     config.addinivalue_line(
         "markers", "needs(*capabilities): the database must have all of them"
     )
@@ -52,6 +59,13 @@ def compile_packages() -> None:
         compileall.compile_dir(Path(spec.origin).parent, quiet=1, rx=templates)
 
 
+def pytest_collection_finish() -> None:
+    """Collect garbage less often, and only what tests make."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def pytest_unconfigure() -> None:
     """Remove what this process has made on the servers."""
     clear_shelves()
@@ -68,6 +82,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("one_database"):
         names = names[:1]
     metafunc.parametrize("database", names, indirect=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have what takes long in the first half, so that all workers end together.
+
+    Not one after the other: many of them start processes, and some look at the clock.
+    """
+    long = [item for item in items if is_long(item)]
+    short = [item for item in items if not is_long(item)]
+    between = len(short) // 2 // max(len(long), 1)
+    items.clear()
+    for number, item in enumerate(long):
+        items += [item, *short[number * between : (number + 1) * between]]
+    items += short[len(long) * between :]
+
+
+def is_long(item: pytest.Item) -> bool:
+    """Whether a test takes many seconds, on some machine."""
+    return item.path.name in LONG or item.get_closest_marker("slow") is not None
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import os
 import time
 import types
 import typing as t
+from pathlib import Path
 
 import pytest
 from migrate.scripted import Scripted
@@ -15,8 +16,11 @@ from support.application import Project
 
 from flask_alembic import Alembic
 from flask_alembic import settings
+from flask_alembic import SetupError
+from flask_alembic.migrator import databases
 from flask_alembic.migrator.headers import Entry
 from flask_alembic.migrator.revisions import IndexedScript
+from flask_alembic.migrator.state import AppState
 
 pytestmark = pytest.mark.one_database
 
@@ -208,16 +212,98 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[t.Any]:
 
 
 @pytest.mark.parametrize("method", [*LOOKING, "upgrade", "downgrade", "plan"])
-def test_configuration_is_read_once_a_call(
+def test_configuration_is_kept_while_it_is_the_same(
     app: types.ModuleType, reads: list[t.Any], method: str
 ) -> None:
-    """And anew in the next call, so that a change counts."""
+    """It isn't parsed again, and a change counts in the next call."""
     with extension(app) as alembic:
         getattr(alembic, method)()
-        assert len(reads) == 1
+        assert reads == []
         app.app.config["ALEMBIC_CONTEXT"] = {"version_table": "elsewhere"}
         assert ids(alembic.current()) == []
-        assert len(reads) == 2
+        app.app.config["ALEMBIC_LOCK"] = False
+        alembic.heads()
+        assert len(reads) == 1
+
+
+def changes(config: dict[str, t.Any], folder: Path) -> t.Iterator[None]:
+    """Change the configuration, time after time, in all ways that there are."""
+    config["ALEMBIC"]["version_locations"].append(str(folder / "more"))
+    yield
+    config["ALEMBIC"]["version_locations"].append(("branch", "other"))
+    yield
+    config["ALEMBIC"]["version_locations"][-1] = ("branch", Path("third"))
+    yield
+    config["ALEMBIC"]["post_write_hooks"] = {"hooks": "a"}
+    yield
+    config["ALEMBIC"]["post_write_hooks"]["hooks"] = "b"
+    yield
+    del config["ALEMBIC"]["post_write_hooks"]
+    yield
+    config["ALEMBIC_LOCK_WAIT"] = 1
+    yield
+    config["ALEMBIC_LOCK_WAIT"] = 1.5
+    yield
+    config["ALEMBIC_BINDS"] = ["one"]
+    yield
+    config["ALEMBIC_BINDS"][0] = "two"
+    yield
+    config["ALEMBIC"] = {"script_location": str(folder / "migrations")}
+    yield
+    (folder / "migrations" / "versions").mkdir()
+    yield
+    (folder / "migrations" / "versions").rmdir()
+    yield
+
+
+def test_every_change_of_the_configuration_counts(tmp_path: Path) -> None:
+    """What is kept is what would be read, whatever was changed, and in place."""
+    config: dict[str, t.Any] = {
+        "ALEMBIC": {"script_location": "migrations", "version_locations": []}
+    }
+    (tmp_path / "migrations").mkdir()
+    state = AppState()
+    before = vars(state.settings(config, str(tmp_path)))
+    for _ in changes(config, tmp_path):
+        now = vars(state.settings(config, str(tmp_path)))
+        assert now == vars(settings.read(config, str(tmp_path)))
+        assert now != before
+        assert vars(state.settings(config, str(tmp_path))) == now
+        before = now
+    config["ALEMBIC_LOCK_RETRIES"] = 1
+    assert state.settings(config, str(tmp_path)).lock_retries == 1
+    # As equal as it is to 1, it is no number.
+    for wrong in (True, -1, "many"):
+        config["ALEMBIC_LOCK_RETRIES"] = wrong
+        for _ in range(2):
+            with pytest.raises(SetupError, match="ALEMBIC_LOCK_RETRIES"):
+                state.settings(config, str(tmp_path))
+    del config["ALEMBIC_LOCK_RETRIES"]
+    config["ALEMBIC_CONTEXT"] = "nothing"
+    with pytest.raises(SetupError, match="ALEMBIC_CONTEXT"):
+        state.settings(config, str(tmp_path))
+
+
+class Changing:
+    """A place that is another one each time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __fspath__(self) -> str:
+        self.count += 1
+        return f"place{self.count}"
+
+
+@pytest.mark.parametrize("place", [Changing(), "flask:migrations"])
+def test_what_may_change_unseen_is_read_each_time(
+    reads: list[t.Any], tmp_path: Path, place: t.Any
+) -> None:
+    """Objects of an application's own, and folders in packages."""
+    state = AppState()
+    for count in (1, 2):
+        state.settings({"ALEMBIC": {"script_location": place}}, str(tmp_path))
+        assert len(reads) == count
 
 
 @pytest.mark.parametrize("command", ["current", "heads", "history", "upgrade"])
@@ -230,6 +316,33 @@ def test_configuration_is_read_once_a_command(
     reads.clear()
     assert project.invoke(command).exit_code == 0
     assert len(reads) == 2
+
+
+def test_heads_are_told_without_looking_for_databases(
+    app: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what reads a version table asks which databases there are."""
+    asked: list[t.Any] = []
+    real = databases.resolve
+
+    def resolve(*args: t.Any) -> t.Any:
+        asked.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(databases, "resolve", resolve)
+    with extension(app) as alembic:
+        assert ids(alembic.heads()) == ["f"]
+        assert len(alembic.walk()) == len(IDS)
+        assert asked == []
+        # Alembic's own configuration names them.
+        assert len(alembic.log()) == len(IDS)
+        asked.clear()
+    with extension(app) as alembic:
+        assert len(alembic.log()) == len(IDS)
+        assert alembic.branches() == []
+        assert asked == []
+        assert ids(alembic.log("current")) == ["f"]
+        assert len(asked) == 1
 
 
 def test_env_py_at_head_plans_nothing(scripted: Scripted, made: list[str]) -> None:

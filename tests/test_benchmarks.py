@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 import typing as t
 import xml.etree.ElementTree
 from pathlib import Path
 
 import pytest
+from support.processes import forks
+from support.processes import Streams
+from support.processes import WARM
 from support.servers import Database
 
 ROOT = Path(__file__).parent.parent
 
+pytestmark = pytest.mark.skipif(not WARM, reason="processes can't be forked here")
+
 if t.TYPE_CHECKING:
+    from benchmarks.launcher import Ended
     from benchmarks.measuring import Runner
     from benchmarks.rows import Row
 
@@ -21,6 +28,24 @@ if t.TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT)
+
+
+class Forking:
+    """In place of a launcher: what programs do is looked at, not what they cost."""
+
+    def run(
+        self, command: t.Sequence[str], folder: Path, environment: dict[str, str]
+    ) -> Ended:
+        """Run a program to its end."""
+        from benchmarks.launcher import Ended
+
+        assert command[0] == sys.executable
+        output = folder / "output.txt"
+        with output.open("wb") as file:
+            files = Streams(stdout=file.fileno(), stderr=file.fileno())
+            started = forks().start(command[1:], folder, environment, files)
+            code = started.wait().exit_code
+        return Ended(code, 1.0, 1.0, 1, output.read_text())
 
 
 @pytest.fixture
@@ -33,11 +58,29 @@ def runner(tmp_path: Path) -> t.Iterator[Runner]:
     pythons = Pythons(sys.executable, None)
     folder = tmp_path / "sites"
     folder.mkdir()
-    with Launcher() as launcher:
-        made = Runner(pythons, folder, launcher, seconds=0, fewest=1, most=1)
-        yield made
-        made.clear()
+    launcher = t.cast(Launcher, Forking())
+    made = Runner(pythons, folder, launcher, seconds=0, fewest=1, most=1)
+    yield made
+    made.clear()
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_what_a_program_has_cost(tmp_path: Path, code: int) -> None:
+    from benchmarks.launcher import Launcher
+
+    text = (
+        "import os, sys, time; sum(range(10**6)); time.sleep(0.3)\n"
+        "os.write(1, os.environ['WORD'].encode()); os.write(2, b' and errors')\n"
+        f"sys.exit({code})"
+    )
+    with Launcher() as launcher:
+        command = [sys.executable, "-c", text]
+        ended = launcher.run(command, tmp_path, {**os.environ, "WORD": "said"})
+    assert (ended.code, ended.output) == (code, "said and errors")
+    assert ended.wall > 0.3
+    assert 0 < ended.cpu < ended.wall
+    assert ended.memory > 1000
 
 
 def tiny(action: str, kind: str, system: str, **options: t.Any) -> Row:

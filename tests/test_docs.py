@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 import shlex
-import subprocess
-import sys
 import typing as t
 from pathlib import Path
 
 import click
 import pytest
+from support.processes import clean_environment
+from support.processes import run_forked
 
 import flask_alembic
 from flask_alembic import Alembic
@@ -164,14 +164,8 @@ def test_python_examples_run(page: Path, tmp_path: Path) -> None:
     (tmp_path / "blog" / "migrations").mkdir(parents=True)
     program = tmp_path / "program.py"
     program.write_text("\n".join(code))
-    done = subprocess.run(
-        [sys.executable, program.name],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_forked([program.name], tmp_path, clean_environment())
+    assert done.exit_code == 0, done.stderr
 
 
 def test_readme_links_lead_somewhere() -> None:

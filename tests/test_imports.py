@@ -47,7 +47,17 @@ def without(project: Project, heavy: tuple[str, ...], *arguments: str) -> Result
     (project.root / "forbid.py").write_text(
         FORBID.format(heavy=heavy, arguments=listed)
     )
-    return project.run(program=["forbid.py"], anew=True)
+    return project.run(program=["forbid.py"], bare=True)
+
+
+def test_nothing_is_imported_beforehand(project: Project) -> None:
+    """The processes of these tests begin with neither ours nor what it loads later."""
+    own = LOADED.replace(
+        repr(set(HEAVY)), repr({*HEAVY, "flask_alembic", "flask_migrate"})
+    )
+    assert "flask_migrate" in own
+    done = project.python(own + "print('flask_sqlalchemy' in sys.modules)")
+    assert done.stdout == "[]\nTrue\n", done.stderr
 
 
 def test_import(project: Project) -> None:
@@ -145,23 +155,22 @@ START = {
     *("constructor", "errors", "extension", "per_context", "settings", "signatures"),
     *("migrator", "migrator.folder", "web", "web.pending", "cli"),
 }
-SHOWING = {f"cli.{name}" for name in ("failures", "formats", "invocation", "options")}
-SHOWING |= {"cli.commands", "cli.downgrades", "cli.plans", "cli.progress", "cli.render"}
-SHOWING |= {"cli.highlighting"}
-FOUND = {f"results.{name}" for name in ("data", "databases", "reports")}
-FOUND |= {"results", "results.runs"}
+SHOWING = {f"cli.{name}" for name in ("commands", "highlighting", "invocation")}
+SHOWING |= {"cli.options", "cli.render", "cli.formats"}
+FOUND = {"results", "results.data", "results.reports"}
 CORE = {
     *("commands", "databases", "entry", "environments", "headers", "heads"),
     *("history", "live", "readings", "runs", "state", "targets", "watch"),
 }
 AT_HEAD = START | SHOWING | FOUND | {f"migrator.{name}" for name in CORE} | {"signals"}
 
-LISTING = {"cli.inspecting", "cli.recording", "results.revisions"}
+LISTING = {"cli.inspecting", "results.revisions"}
+RUN = {"cli.asking", "cli.changing", "cli.progress"}
 
 LOADED_FOR = {
     "--help": START,
-    "db upgrade": AT_HEAD | {"cli.asking", "cli.changing"},
-    "db current": AT_HEAD | LISTING,
+    "db upgrade": AT_HEAD | RUN | {"results.databases", "results.runs"},
+    "db current": AT_HEAD | LISTING | {"results.databases", "results.statuses"},
     "db heads": AT_HEAD | LISTING,
     "db history": AT_HEAD | LISTING | {"migrator.order"},
 }
@@ -174,7 +183,7 @@ def test_commands_load_what_they_need(project: Project, command: str) -> None:
     assert project.run("upgrade").exit_code == 0
     arguments = ", ".join(repr(word) for word in command.split())
     (project.root / "own.py").write_text(OWN.format(arguments=arguments))
-    done = project.run(program=["own.py"], anew=True)
+    done = project.run(program=["own.py"], bare=True)
     loaded = {name.partition(".")[2] for name in done.stderr.split()}
     assert loaded <= LOADED_FOR[command], sorted(loaded - LOADED_FOR[command])
     assert "extension" in loaded
@@ -199,14 +208,19 @@ ONLY_RUNNING = {
     *(f"migrator.snapshots.{name}" for name in ("files", "use", "making")),
     *("migrator.deploys.checksum", "migrator.steps", "dialects.journal"),
     *("results.steps", "results.records", "results.revisions"),
+    *("results.events", "results.statuses", "migrator.order"),
+    *("dialects.sqlite.references", "dialects.sqlite.schema"),
+    *(f"cli.{name}" for name in ("deciding", "failures", "formats", "invocation")),
+    *(f"cli.{name}" for name in ("plans", "progress", "recording", "render")),
 }
+OTHER_COMMANDS = {"drafting", "making", "cli.folders", "cli.looking", "cli.writing"}
 
 
 def test_env_py_loads_what_it_needs(scripted: Scripted) -> None:
     """At head: nothing that steps need, and no Pygments, which only Mako would use."""
     assert scripted.run("upgrade").exit_code == 0
     (scripted.root / "own.py").write_text(SCRIPTED)
-    done = scripted.run(program=["own.py"], anew=True)
+    done = scripted.run(program=["own.py"], bare=True)
     assert done.exit_code == 0, done.stderr
     loaded = set(done.stderr.split())
     assert "alembic" in loaded
@@ -214,6 +228,9 @@ def test_env_py_loads_what_it_needs(scripted: Scripted) -> None:
     assert not {name for name in loaded if name.startswith("pygments")}
     own = {n.partition(".")[2] for n in loaded if n.startswith("flask_alembic.")}
     assert not own & ONLY_RUNNING
+    interface = {n.partition(".")[2] for n in loaded if n.startswith("flask_migrate.")}
+    assert "cli.running" in interface
+    assert not interface & OTHER_COMMANDS
 
 
 # A long history

@@ -13,6 +13,9 @@ from support.application import clean_environment
 from support.application import Project
 from support.servers import Database
 
+from flask_alembic.migrator.deploys import checksum as checksum_room
+from flask_alembic.migrator.deploys import journal as journal_room
+
 pytestmark = pytest.mark.needs("ddl_commits")
 
 TEN: dict[str, str] = {
@@ -211,11 +214,44 @@ def test_changed_file_stops_and_finish_goes_on(
     assert database.tables() == {"one"}
 
 
-def test_changed_comment_is_no_change(project: Project, database: Database) -> None:
-    path = stopped(project)
+FILES = {"short": "", "long": "# " + "x" * 5_000, "not in English": "# größer"}
+
+
+@pytest.mark.parametrize("more", FILES.values(), ids=FILES)
+def test_changed_comment_is_no_change(
+    project: Project, database: Database, more: str
+) -> None:
+    path = stopped(project, f"{FIRST}{FAILS}\n{more}")
     path.write_text(path.read_text() + "\n# what it does\n")
     database.execute("CREATE TABLE missing (id INT)")
     assert project.invoke("upgrade").exit_code == 0
+
+
+@pytest.mark.parametrize("more", FILES.values(), ids=FILES)
+def test_changed_code_is_a_change(project: Project, more: str) -> None:
+    path = stopped(project, f"{FIRST}{FAILS}\n{more}")
+    replace(path, "ALTER TABLE missing", "ALTER TABLE one")
+    assert "was changed after it was interrupted" in project.invoke("upgrade").stderr
+
+
+def test_short_files_are_parsed_when_somebody_asks(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[bytes] = []
+    sum_of = journal_room.checksum_of
+
+    def note(data: bytes) -> str:
+        parsed.append(data)
+        return sum_of(data)
+
+    for room in (journal_room, checksum_room):
+        monkeypatch.setattr(room, "checksum_of", note)
+    project.tables("a", "b")
+    project.revision("c", "b", 'op.execute("CREATE TABLE one (n INT)")\n1 / 0')
+    assert project.invoke("upgrade").exit_code == 1
+    assert parsed == []
+    assert project.invoke("repair").exit_code == 1
+    assert len(parsed) == 2
 
 
 def test_finish_stops_where_the_file_does_something_else(

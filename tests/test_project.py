@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -9,12 +10,19 @@ import sqlite3
 import subprocess
 import sys
 import tomllib
+import types
 import typing as t
 import zipfile
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.processes import clean_environment
+from support.processes import Done
+from support.processes import forks
+from support.processes import run_forked
+from support.processes import Streams
+from support.processes import WARM
 
 import flask_alembic
 
@@ -40,16 +48,12 @@ def pyproject() -> dict[str, t.Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def flask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("FLASK_")}
-    return subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "app", *arguments],
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=True,
+def flask(folder: Path, *arguments: str) -> Done:
+    done = run_forked(
+        ["-m", "flask", "--app", "app", *arguments], folder, clean_environment()
     )
+    assert done.exit_code == 0, done.stderr
+    return done
 
 
 @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)
@@ -116,16 +120,29 @@ def test_wheel(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_demonstration() -> None:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "demo.py")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.skipif(not WARM, reason="processes can't be forked here")
+def test_demonstration(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its commands are processes, as ever, but none of them imports everything anew."""
+    spec = importlib.util.spec_from_file_location("demo", ROOT / "scripts" / "demo.py")
+    assert spec is not None and spec.loader is not None
+    demo = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(demo)
+
+    def run(
+        command: list[str], *, cwd: Path, env: dict[str, str], check: bool
+    ) -> subprocess.CompletedProcess[str]:
+        assert command[0] == sys.executable
+        started = forks().start(command[1:], cwd, env, Streams(stdout=1, stderr=2))
+        return subprocess.CompletedProcess(command, started.wait().exit_code)
+
+    monkeypatch.setattr(demo, "subprocess", types.SimpleNamespace(run=run))
+    code = demo.main()
+    said, errors = capfd.readouterr()
+    assert code == 0, said + errors
     for command in ["revision", "upgrade", "plan", "status", "downgrade"]:
-        assert f"\n$ flask db {command}" in done.stdout
+        assert f"\n$ flask db {command}" in said
 
 
 def test_demonstration_fails_when_a_step_misbehaves(tmp_path: Path) -> None:

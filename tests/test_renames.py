@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import typing as t
 
 import pytest
-from support.application import clean_environment
+from support.application import FLASK
 from support.application import Project
+from support.processes import clean_environment
+from support.processes import forks
+from support.processes import Streams
 from support.servers import Database
 from support.sources import plain
 
@@ -507,13 +508,11 @@ def test_on_a_terminal(project: Project, database: Database) -> None:
     project.models = changed(RENAMED, {"    email =": "    bio ="})
     project.write()
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "app", "db", "revision", "second"],
-        cwd=project.root,
-        env={**clean_environment(), "TERM": "dumb"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+    command = forks().start(
+        [*FLASK, "revision", "second"],
+        project.root,
+        {**clean_environment(), "TERM": "dumb"},
+        Streams(theirs, theirs, theirs),
     )
     os.close(theirs)
     # Enter twice: the default of the likely one is yes, of the unlikely one no.
@@ -526,7 +525,7 @@ def test_on_a_terminal(project: Project, database: Database) -> None:
         # Linux says so that nobody writes any more.
         pass
     os.close(ours)
-    assert process.wait() == 0, screen
+    assert command.wait().exit_code == 0, screen
     shown = screen.decode()
     assert "Is the column users.full_name the old users.name, renamed?" in shown
     assert "VARCHAR(50) NOT NULL" in shown

@@ -7,7 +7,9 @@ import textwrap
 import typing as t
 
 import pytest
+import sqlalchemy as sa
 from migrate.scripted import Scripted
+from sqlalchemy import event
 from support.application import Project
 from support.revisions import create_table
 from support.sent import noting_statements
@@ -52,6 +54,49 @@ def counting(project: Project) -> t.Iterator[tuple[Alembic, list[str]]]:
         alembic.upgrade("a")
         sent.clear()
         yield alembic, sent
+
+
+def test_a_run_listens_as_often_for_many_steps(
+    project: Project, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"{number:02}" for number in range(20)]
+    project.tables("a", *ids)
+    listened: list[str] = []
+    listen = event.listen
+
+    def note(target: t.Any, name: str, *args: t.Any, **options: t.Any) -> None:
+        if isinstance(target, sa.Connection):
+            listened.append(name)
+        listen(target, name, *args, **options)
+
+    with counting(project) as (alembic, _):
+        monkeypatch.setattr(event, "listen", note)
+        alembic.upgrade("02")
+        few = sorted(listened)
+        listened.clear()
+        alembic.upgrade("19")
+    assert sorted(listened) == few
+
+
+GARBAGE = """
+import gc
+from app import alembic, app
+gc.unfreeze()
+with app.app_context():
+    alembic.upgrade("a")
+    print(gc.get_freeze_count())
+    gc.freeze()
+    alembic.upgrade("b")
+    print(gc.get_freeze_count() > 0)
+"""
+
+
+def test_what_was_there_isnt_looked_at_for_garbage(project: Project) -> None:
+    """While steps run; what an application has set aside stays so."""
+    project.revision("a", None, "import gc\nassert gc.get_freeze_count()")
+    project.revision("b", "a", "import gc\nassert gc.get_freeze_count()")
+    done = project.python(GARBAGE)
+    assert done.stdout.split() == ["0", "True"], done.stderr
 
 
 def rows_written(sent: t.Iterable[str]) -> list[str]:

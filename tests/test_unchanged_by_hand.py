@@ -6,7 +6,6 @@ one of the others.
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 import warnings
 
@@ -17,13 +16,10 @@ from sqlalchemy import event
 from support.application import Project
 from support.models import migrating
 from support.servers import Database
-from test_bulk_reflection import KINDS_OF_REFLECTION
 from test_bulk_reflection import plain
 from test_unchanged import found
 from test_unchanged import models
-
-from flask_alembic.dialects.bulk import describe
-from flask_alembic.dialects.bulk import Description
+from test_unchanged_odd import told_to_the_letter
 
 COLUMN = "ALTER TABLE {t} ALTER COLUMN"
 UNIQUE = "ALTER TABLE {t} DROP CONSTRAINT uq_{n}, ADD CONSTRAINT uq_{n} UNIQUE"
@@ -243,29 +239,6 @@ def by_alembic(project: Project, engine: sa.Engine, metadata: sa.MetaData) -> se
     return {str(plain(difference)) for difference in found}
 
 
-def unnamed(found: Description) -> t.Any:
-    """What is told of a table without the names of keys, which nobody compares."""
-    columns = [
-        (
-            name,
-            repr(info["type"]),
-            info["nullable"],
-            default,
-            comment,
-            "computed" in info,
-        )
-        for name, info, default, comment in found.columns
-    ]
-    key = list(found.key["constrained_columns"])
-    keys = [{**info, "name": ""} for info in found.foreign_keys]
-    others = [found.uniques, found.checks]
-    indexes = sorted(
-        str(plain({name: value for name, value in info.items() if value}))
-        for info in found.indexes
-    )
-    return plain([columns, key, sorted(map(str, keys)), others, indexes, found.comment])
-
-
 def test_what_is_changed_by_hand_is_seen(project: Project, database: Database) -> None:
     engine, names = database.engine(), list(BY_HAND[database.kind])
     wanted = models(*[["nothing"]] * (len(names) + 1))
@@ -283,22 +256,7 @@ def test_what_is_changed_by_hand_is_seen(project: Project, database: Database) -
     with migrating(project, engine, wanted) as alembic, warnings.catch_warnings():
         # SQLAlchemy warns of indexes on expressions, which it leaves out.
         warnings.simplefilter("ignore")
-        told_to_the_letter(alembic.migration_context)
-
-
-def told_to_the_letter(context: t.Any) -> None:
-    """Compare what is told of tables with what SQLAlchemy tells, table by table."""
-    bulk = context.target.dialect.bulk_class(context.live)
-    bulk.read([None])
-    ours, stock = bulk.inspector(), sa.inspect(context.live)
-    tables = stock.get_table_names()
-    whole = [name for name in tables if bulk.is_whole((None, name))]
-    told = {name: unnamed(one) for name, one in bulk.describe(ours, None, whole)}
-    assert told == {name: unnamed(one) for name, one in describe(stock, None, whole)}
-    for kind in sorted(KINDS_OF_REFLECTION):
-        with contextlib.suppress(NotImplementedError):
-            expected = plain(getattr(stock, f"get_multi_{kind}")())
-            assert plain(getattr(ours, f"get_multi_{kind}")()) == expected
+        told_to_the_letter(alembic.migration_context, None)
 
 
 @pytest.mark.needs("schemas")

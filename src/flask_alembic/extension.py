@@ -133,11 +133,13 @@ class Alembic(PerContext):
 
         :param resolve_dependencies: Leave out what another revision depends on.
         """
-        return self._call(lambda commands: commands.heads(resolve_dependencies))
+        return self._call(
+            lambda commands: commands.heads(resolve_dependencies), connects=False
+        )
 
     def branches(self) -> list[Script]:
         """The revisions that more than one follows."""
-        return self._call(lambda commands: commands.branches())
+        return self._call(lambda commands: commands.branches(), connects=False)
 
     def log(self, start: Target = "base", end: Target = "heads") -> list[Script]:
         """The revisions from one to another, newest first.
@@ -145,7 +147,10 @@ class Alembic(PerContext):
         :param start: The oldest; "current" for what is applied.
         :param end: The newest.
         """
-        return self._call(lambda commands: commands.log(start, end))
+        return self._call(
+            lambda commands: commands.log(start, end),
+            connects="current" in (start, end),
+        )
 
     def walk(
         self, start: Target = "base", end: Target = "heads"
@@ -159,7 +164,10 @@ class Alembic(PerContext):
 
         .. versionadded:: 4.0
         """
-        return self._call(lambda commands: commands.walk(start, end))
+        return self._call(
+            lambda commands: commands.walk(start, end),
+            connects="current" in (start, end),
+        )
 
     def describe(
         self, revisions: Target = "heads", *, resolve_dependencies: bool = False

@@ -161,14 +161,17 @@ class PerContext:
             with live.call():
                 yield live
 
-    def _call(self, work: t.Callable[[Commands], R]) -> R:
-        """Run a method of the core, in an event loop if a database needs one."""
+    def _call(self, work: t.Callable[[Commands], R], *, connects: bool = True) -> R:
+        """Run a method of the core, in an event loop if a database needs one.
+
+        :param connects: Whether it asks a database for something.
+        """
         from .migrator import entry
         from .migrator.commands import Commands
 
         overridden = is_replaced(self.run_migrations, PerContext.run_migrations)
         with self._live() as live:
-            engines = entry.asynchronous(live)
+            engines = entry.asynchronous(live) if connects else {}
             if not engines:
                 return work(Commands(live, overridden=overridden))
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.resources
+import math
 import os
 import re
 import typing as t
@@ -50,8 +49,19 @@ class VersionLocation(t.NamedTuple):
     branch: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Settings:
+@t.dataclass_transform(frozen_default=True, kw_only_default=True)
+class _Values:
+    """What a dataclass would be, whose making every command would have to wait for."""
+
+    def __init__(self, **values: t.Any) -> None:
+        vars(self).update(values)
+
+    def replace(self, **values: t.Any) -> t.Self:
+        """The same with other values."""
+        return type(self)(**{**vars(self), **values})
+
+
+class Settings(_Values):
     """What the application configured, checked and complete.
 
     :param script_location: Folder of the revisions and of ``script.py.mako``.
@@ -247,6 +257,9 @@ def locate(value: str | os.PathLike[str], root_path: str) -> Path:
     if os.path.isabs(text) or ":" not in text:
         # An absolute path is one path, whatever characters it holds.
         return Path(os.path.abspath(os.path.join(root_path, text)))
+    # Late, as few locations are in packages.
+    import importlib.resources
+
     package, *folders = text.split(":")
     try:
         found = importlib.resources.files(package).joinpath(*folders)
@@ -319,6 +332,8 @@ def seconds(name: str, value: t.Any) -> float:
     :param name: What it was given as, for the error.
     :raises SetupError: It is something else, or negative.
     """
+    if type(value) in (int, float) and 0 <= value < math.inf:
+        return float(value)
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min)?\s*", str(value))
     if isinstance(value, bool) or found is None:
         raise SetupError(

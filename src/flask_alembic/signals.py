@@ -73,6 +73,12 @@ def send(signal: NamedSignal, **payload: t.Any) -> None:
             logger.exception("A receiver of the signal %r failed.", signal.name)
 
 
+def receives(kind: str) -> bool:
+    """Whether somebody waits for the signal that a kind of event stands for."""
+    signal, _ = _OF_EVENTS.get(kind, (None, ()))
+    return signal is not None and bool(signal.receivers)
+
+
 def send_event(event: Event) -> None:
     """Send the signal that an event stands for, if it does for one."""
     signal, parts = _OF_EVENTS.get(event.kind, (None, ()))

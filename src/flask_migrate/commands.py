@@ -10,7 +10,6 @@ import typing as t
 
 from flask_alembic import MigrationError
 
-from . import drafting
 from . import listing
 from .errors import MigrateError
 from .folder import FolderAlembic
@@ -34,12 +33,13 @@ Renames: t.TypeAlias = "t.Mapping[str, str] | t.Literal[False] | None"
 Ask: t.TypeAlias = "t.Callable[[t.Any], t.Any]"
 
 
-class Opened(t.NamedTuple):
+class Opened:
     """A folder that a command works on."""
 
-    state: State
-    config: Config
-    alembic: FolderAlembic
+    def __init__(self, state: State, config: Config, alembic: FolderAlembic) -> None:
+        self.state = state
+        self.config = config
+        self.alembic = alembic
 
 
 @contextlib.contextmanager
@@ -148,6 +148,8 @@ def revision(
         takes them; ``defaults``, ``ask`` and ``prove`` likewise.
     :raises MigrateError: Among others, the file was written and its proof failed.
     """
+    from . import drafting
+
     opts = ["autogenerate"] if autogenerate else []
     with opened(directory, opts=opts, databases=autogenerate) as folder:
         return drafting.write(
@@ -193,6 +195,8 @@ def migrate(
         takes them; ``defaults``, ``ask`` and ``prove`` likewise.
     :raises MigrateError: Among others, the file was written and its proof failed.
     """
+    from . import drafting
+
     with opened(directory, x_arg=x_arg, opts=["autogenerate"]) as folder:
         return drafting.write(
             folder.alembic,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import shutil
 import sys
@@ -31,7 +30,7 @@ alembic_version = tuple(int(part) for part in __version__.split(".")[:3])
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-_STDOUT = inspect.signature(alembic_config.Config).parameters["stdout"].default
+_STDOUT = alembic_config.Config().stdout
 
 
 class Config(alembic_config.Config):

@@ -54,9 +54,9 @@ class FolderAlembic(Alembic):
         """Give those of ``Migrate``, the binds that aren't migrated included."""
         return self._state.every()
 
-    def _call(self, work: t.Callable[[t.Any], R]) -> R:
+    def _call(self, work: t.Callable[[t.Any], R], *, connects: bool = True) -> R:
         with self._state.lending_args():
-            return super()._call(work)
+            return super()._call(work, connects=connects)
 
     def end(self, error: BaseException | None) -> None:
         """Close what is open in the current application context."""

@@ -192,8 +192,10 @@ def _knows_binds(folder: Path) -> bool:
         text = (folder / "env.py").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return True
-    several = r"\bbind|engine_name|(engines|metadatas)\.items"
-    return re.search(several, text) is not None
+    plain = ("engine_name", "engines.items", "metadatas.items")
+    if any(word in text for word in plain):
+        return True
+    return "bind" in text and re.search(r"\bbind", text) is not None
 
 
 def _has_tables(metadata: Metadata) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import typing as t
 
 import pytest
-from support.application import clean_environment
+from support.application import FLASK
 from support.application import Project
 from support.application import Result
+from support.processes import clean_environment
+from support.processes import forks
+from support.processes import Streams
 from support.revisions import create_table
 from support.servers import Database
 
@@ -39,18 +40,16 @@ def on_terminal(project: Project, answer: str, *arguments: str) -> tuple[int, st
     """Run ``flask db …`` with a terminal to answer on."""
     project.write()
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "app", "db", *arguments],
-        cwd=project.root,
-        env={**clean_environment(), "TERM": "dumb"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+    command = forks().start(
+        [*FLASK, *arguments],
+        project.root,
+        {**clean_environment(), "TERM": "dumb"},
+        Streams(theirs, theirs, theirs),
     )
     os.close(theirs)
     os.write(ours, answer.encode())
     written = b"".join(iter(lambda: read(ours), b""))
-    code = process.wait()
+    code = command.wait().exit_code
     os.close(ours)
     return code, written.decode().replace("\r\n", "\n")
 

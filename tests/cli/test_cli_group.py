@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
-import subprocess
-import sys
 import textwrap
 import typing as t
 from pathlib import Path
@@ -17,6 +16,8 @@ from flask.cli import FlaskGroup
 from flask.cli import ScriptInfo
 from flask.cli import with_appcontext
 from support.application import Project
+from support.processes import clean_environment
+from support.processes import run_forked
 
 from flask_alembic import Alembic
 from flask_alembic.cli import cli
@@ -134,13 +135,9 @@ def test_every_command_is_compared() -> None:
 
 
 def run_python(text: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(text)],
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    program = ["-c", textwrap.dedent(text)]
+    done = run_forked(program, Path.cwd(), clean_environment(), "bare")
+    assert done.exit_code == 0, done.stderr
     return done.stdout
 
 
@@ -283,3 +280,29 @@ def test_usage_errors(app: flask.Flask) -> None:
         ["downgrade", "-x"],
     ):
         assert runner.invoke(args=["db", *arguments]).exit_code == 2, arguments
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("own", [700, 0, 1_000_000])
+def test_garbage_is_looked_for_less_often(
+    project: Project, monkeypatch: pytest.MonkeyPatch, own: int
+) -> None:
+    """While a command runs; what an application has chosen itself stays."""
+    project.tables("a")
+    seen: list[int] = []
+    real = Alembic.describe
+
+    def describe(self: Alembic, *args: t.Any, **options: t.Any) -> t.Any:
+        seen.append(gc.get_threshold()[0])
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(Alembic, "describe", describe)
+    before = gc.get_threshold()
+    gc.set_threshold(own, *before[1:])
+    try:
+        assert project.invoke("heads").exit_code == 0
+        assert project.invoke("show", "nothing").exit_code == 1
+        assert gc.get_threshold() == (own, *before[1:])
+    finally:
+        gc.set_threshold(*before)
+    assert seen == [max(own, 50_000) if own else 0] * 2

@@ -6,13 +6,15 @@ import logging
 import os
 import re
 import struct
-import subprocess
 import sys
 import typing as t
 
 import pytest
-from support.application import clean_environment
+from support.application import FLASK
 from support.application import Project
+from support.processes import clean_environment
+from support.processes import forks
+from support.processes import Streams
 
 from flask_alembic.cli import progress
 from flask_alembic.cli import render
@@ -52,18 +54,16 @@ def on_terminal(
     ours, theirs = pty.openpty()
     # Rows, columns, and their pixels.
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "app", "db", *arguments],
-        cwd=project.root,
-        env={**clean_environment(), "TERM": "xterm-256color", **variables},
-        stdin=subprocess.DEVNULL,
-        stdout=theirs if stdout is None else stdout,
-        stderr=theirs,
+    command = forks().start(
+        [*FLASK, *arguments],
+        project.root,
+        {**clean_environment(), "TERM": "xterm-256color", **variables},
+        Streams(stdout=theirs if stdout is None else stdout.fileno(), stderr=theirs),
     )
     os.close(theirs)
     written = b"".join(iter(lambda: read(ours), b""))
     os.close(ours)
-    return Screen(process.wait(), written.decode())
+    return Screen(command.wait().exit_code, written.decode())
 
 
 def read(terminal: int) -> bytes:

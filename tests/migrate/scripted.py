@@ -168,17 +168,17 @@ def logging_of_a_new_process() -> t.Iterator[None]:
     """Have no handlers; put everything back that ``fileConfig`` changes."""
     root, before = logging.getLogger(), named_loggers()
     kept = [(x, x.handlers, x.level, x.disabled) for x in [root, *before]]
-    root.handlers = []
-    root.setLevel(logging.WARNING)
+    put(root, [], logging.WARNING)
     reset(x for x in before if x.name.startswith(OWN_LOGGERS))
+    root.setLevel(root.level)
     try:
         yield
     finally:
-        reset(x for x in named_loggers() if x not in before)
-        for logger, handlers, level, disabled in kept:
-            logger.handlers = handlers
-            logger.setLevel(level)
-            logger.disabled = disabled
+        known = set(before)
+        reset(x for x in named_loggers() if x not in known)
+        for logger, *state in kept:
+            put(logger, *state)
+        root.setLevel(root.level)
 
 
 def named_loggers() -> list[logging.Logger]:
@@ -190,9 +190,23 @@ def named_loggers() -> list[logging.Logger]:
 def reset(loggers: t.Iterable[logging.Logger]) -> None:
     """Have loggers as they are when they are made."""
     for logger in loggers:
-        logger.handlers = []
-        logger.setLevel(logging.NOTSET)
-        logger.disabled = False
+        put(logger, [], logging.NOTSET)
+
+
+def put(
+    logger: logging.Logger,
+    handlers: list[logging.Handler],
+    level: int,
+    disabled: bool = False,
+) -> None:
+    """Give a logger all that ``fileConfig`` changes.
+
+    What loggers remember of levels is forgotten by ``setLevel``, of all of them: once is
+    enough.
+    """
+    logger.handlers = handlers
+    logger.level = level
+    logger.disabled = disabled
 
 
 def extension(app: flask.Flask) -> t.Any:

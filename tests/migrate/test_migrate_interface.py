@@ -345,3 +345,13 @@ def test_targets_of_downgrade(one: Scripted, count: str) -> None:
     one.ok("downgrade", "--", count)
     with one.app() as module:
         assert sa.inspect(module.db.engine).has_table("t_a") == (count == "-1")
+
+
+def test_commands_can_be_had_by_name() -> None:
+    """Those of the interface, as Flask-Migrate's own module has them."""
+    assert flask_migrate.cli.upgrade is flask_migrate.cli.db.commands["upgrade"]
+    assert flask_migrate.cli.list_templates.name == "list-templates"
+    with pytest.raises(AttributeError, match="'nothing'"):
+        _ = flask_migrate.cli.nothing
+    with pytest.raises(AttributeError, match="'nothing'"):
+        _ = flask_migrate.nothing

@@ -222,6 +222,89 @@ def test_encodings(tmp_path: Path, head: bytes) -> None:
     assert read.doc
 
 
+TEMPLATE = """\"\"\"Words
+
+Revision ID: a1
+\"\"\"
+from typing import Sequence
+from typing import Union
+
+# revision identifiers, used by Alembic.
+{}
+
+
+def upgrade():
+    pass
+"""
+
+QUICK = {
+    "template": "revision = 'a1'\ndown_revision = 'b1'\nbranch_labels = None\ndepends_on"
+    " = None",
+    "annotated": (
+        'revision: str = "a1"\ndown_revision: str | None = "b1"\n'
+        "branch_labels: Union[str, Sequence[str], None] = None\n"
+        "depends_on: Union[str, Sequence[str], None] = ('c1', \"d1\")"
+    ),
+    "first": "revision = 'a1'\ndown_revision = None",
+    "merge": "revision = 'a1'\ndown_revision = ('b1', 'c1')\nbranch_labels = ('x',)",
+    "quote in quotes": "revision = 'a1'\ndown_revision = \"b'1\"",
+}
+
+NOT_QUICK = {
+    "method": "revision = 'a1'.strip()\ndown_revision = None",
+    "two strings": "revision = 'a' '1'\ndown_revision = None",
+    "two kinds of quotes": "revision = 'a' \"1\"\ndown_revision = None",
+    "triple": "revision = '''a1'''\ndown_revision = None",
+    "prefix": "revision = r'a1'\ndown_revision = None",
+    "choice": "revision = 'a1' if 1 else 'b1'\ndown_revision = None",
+    "two on a line": "revision = 'a1'; down_revision = 'b1'\ndown_revision = 'c1'",
+    "chained": "revision = 'a1'\ndown_revision = branch_labels = 'b1'",
+    "brackets": "revision = 'a1'\ndown_revision = ('b1')",
+    "sum of tuples": "revision = 'a1'\ndown_revision = ('b1', 'c1') + ('d1',)",
+    "comma in a string": "revision = 'a1'\ndown_revision = ('b,1', 'c1')",
+    "parts in a tuple": "revision = 'a1'\ndown_revision = ('b' '1', 'c1')",
+    "tuple of tuples": "revision = 'a1'\ndown_revision = ('b1', *('c1', 'd1'))",
+    "without brackets": "revision = 'a1'\ndown_revision = 'b1', 'c1'",
+    "annotation that runs": "revision: print('x') = 'a1'\ndown_revision = None",
+    "name": "revision = 'a1'\ndown_revision = str",
+    "blank behind": "revision = 'a1' \ndown_revision = None",
+}
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that one regular expression wasn't enough for."""
+    found: list[str] = []
+    real = odd_headers.read
+    monkeypatch.setattr(
+        odd_headers, "read", lambda text: found.append(text) or real(text)
+    )
+    return found
+
+
+@pytest.mark.parametrize("lines", QUICK.values(), ids=QUICK)
+def test_headers_of_templates_are_read_at_once(
+    tmp_path: Path, looked_at: list[str], lines: str
+) -> None:
+    """As Alembic's templates and Flask-Migrate's write them, with annotations too."""
+    assert compare(write(tmp_path, "a1_x.py", TEMPLATE.format(lines))).literal
+    assert looked_at == []
+
+
+@pytest.mark.parametrize("lines", NOT_QUICK.values(), ids=NOT_QUICK)
+def test_headers_that_only_look_like_it(
+    tmp_path: Path, looked_at: list[str], lines: str
+) -> None:
+    """What isn't surely one string, or a tuple of strings, is looked at closely."""
+    path = write(tmp_path, "a1_x.py", TEMPLATE.format(lines))
+    if lines.endswith("= str"):
+        with pytest.raises(RevisionFileError, match="'down_revision' to"):
+            read_entry(str(path))
+    else:
+        compare(path)
+    assert len(looked_at) == 1
+
+
 def test_usual_headers_need_no_parser(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -604,9 +687,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     real = watch.read_entry
 
-    def read(path: str) -> Entry:
+    def read(path: str, raw: bytes | None = None) -> Entry:
         names.append(Path(path).name)
-        return real(path)
+        return real(path, raw)
 
     monkeypatch.setattr(watch, "read_entry", read)
     # The kernel's own times of these files can't be dated back.
@@ -627,6 +710,47 @@ def test_unchanged_files_are_read_once(folder: Path, reads: list[str]) -> None:
     assert cache.get() is first
     assert cache.get(fresh=True) is first
     assert len(reads) == 3
+
+
+def test_first_look_opens_each_file_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open file tells when it was written: nothing has to be asked by its name."""
+    asked: list[tuple[str, str]] = []
+    for name in ("open", "stat", "lstat"):
+        real = getattr(os, name)
+
+        def spy(
+            path: t.Any, *more: t.Any, name: str = name, real: t.Any = real
+        ) -> t.Any:
+            asked.append((name, Path(path).name))
+            return real(path, *more)
+
+        monkeypatch.setattr(os, name, spy)
+    cache = HistoryCache([folder])
+    first = cache.get()
+    files = [(act, name) for act, name in asked if name.endswith(".py")]
+    assert files == [("open", "a1.py"), ("open", "b1.py"), ("open", "c1.py")]
+    assert cache.get(fresh=True) is first
+
+
+def test_file_that_goes_while_it_is_first_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was listed, and is gone: as if it had never been there."""
+    real = os.open
+
+    def gone(path: t.Any, *more: t.Any) -> int:
+        (folder / "c1.py").unlink(missing_ok=True)
+        return real(path, *more)
+
+    monkeypatch.setattr(os, "open", gone)
+    cache = HistoryCache([folder])
+    assert cache.get().heads == ("b1",)
+    assert cache.get(fresh=True).heads == ("b1",)
+    write(folder, "c1.py", PLAIN.format("c1", "b1"))
+    monkeypatch.undo()
+    assert cache.get().heads == ("c1",)
 
 
 def test_repeated_looks_are_few(

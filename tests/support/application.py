@@ -18,7 +18,6 @@ import sqlalchemy as sa
 
 from support.processes import clean_environment
 from support.processes import run_forked
-from support.processes import start_anew
 from support.revisions import Parents
 from support.revisions import write_revision
 from support.revisions import write_tables
@@ -186,21 +185,21 @@ class Project:
         self,
         *args: str,
         program: t.Sequence[str] = FLASK,
-        anew: bool = False,
+        bare: bool = False,
     ) -> Result:
         """Run ``flask --app app db …`` as a process of its own.
 
         :param program: What to run instead of ``flask --app app db``.
-        :param anew: Start Python for it, where it matters what has been imported.
+        :param bare: Import anew what is under test, and what it loads on demand.
         """
         self.write()
-        run = start_anew if anew else run_forked
         environment = clean_environment() | self.environment
-        return Result(*run([*program, *args], self.root, environment))
+        kind = "bare" if bare else "all"
+        return Result(*run_forked([*program, *args], self.root, environment, kind))
 
     def python(self, text: str) -> Result:
-        """Run Python text in the application's folder, in a Python of its own."""
-        return self.run(program=["-c", textwrap.dedent(text)], anew=True)
+        """Run Python text in the application's folder, with nothing of ours imported."""
+        return self.run(program=["-c", textwrap.dedent(text)], bare=True)
 
 
 def engines_of(module: types.ModuleType) -> list[sa.Engine]:

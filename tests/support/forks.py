@@ -1,7 +1,7 @@
 """A program that has imported what commands need, and forks a process for each.
 
-It stands for ``python …`` without what starting Python and importing costs. That
-commands import what they need, and no more, is for tests that start Python anew.
+It stands for ``python …`` without what starting Python and importing costs. Where it
+matters what commands import, it has only imported what they need in any case.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import atexit
 import contextlib
 import gc
 import importlib
+import io
+import itertools
 import json
 import os
 import pkgutil
 import runpy
+import select
 import signal
 import socket
 import sys
@@ -21,8 +24,11 @@ import threading
 import types
 import typing as t
 
-BEFOREHAND = """
-aiosqlite asyncio.runners asyncpg filelock flask.cli flask_sqlalchemy
+# What applications import that have a database, whatever migrates it.
+BARE = "flask.cli flask_sqlalchemy"
+
+BEFOREHAND = f"""
+aiosqlite asyncio.runners asyncpg filelock {BARE}
 flask_sqlalchemy_lite greenlet logging.config mako.template psycopg pymysql
 rich.console rich.live rich.progress rich.syntax rich.table rich.text
 alembic.autogenerate alembic.command alembic.context alembic.op
@@ -47,50 +53,74 @@ class Request(t.NamedTuple):
 
 
 def serve(control: socket.socket) -> Request:
-    """Wait for commands; returns only in the processes forked for them."""
+    """Fork commands and tell how they ended; returns only in what is forked."""
     # An interrupt at the keyboard is the commands' affair.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ended, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    # Without a handler, nothing is written when a command ends.
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    running: dict[int, socket.socket] = {}
     while True:
-        message, files, _, _ = socket.recv_fds(control, 1, 3)
-        reap()
+        ready, _, _ = select.select([control, ended], [], [])
+        if ended in ready:
+            ended.recv(4096)
+            report(running)
+        if control not in ready:
+            continue
+        message, files, _, _ = socket.recv_fds(control, 1, 4)
         if not message:
             os._exit(0)
-        if not os.fork():
+        connection, *streams = (socket.socket(fileno=files[0]), *files[1:])
+        process = os.fork()
+        if not process:
             break
-        for file in files:
-            os.close(file)
-    control.close()
-    return attend(socket.socket(fileno=files[0]), files[1:])
+        for stream in streams:
+            os.close(stream)
+        running[process] = connection
+        tell(connection, process)
+    for opened in (control, ended, theirs, *running.values()):
+        opened.close()
+    return attend(connection, streams)
 
 
-def reap() -> None:
-    """Have the time of what has ended counted."""
+def report(running: dict[int, socket.socket]) -> None:
+    """Tell of all commands that have ended how they did."""
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while True:
+            process, status = os.waitpid(-1, os.WNOHANG)
+            if not process:
+                break
+            with running.pop(process) as connection:
+                tell(connection, os.waitstatus_to_exitcode(status))
+
+
+def tell(connection: socket.socket, number: int) -> None:
+    """Write a line to who has asked for a command, if anybody is there still."""
+    with contextlib.suppress(OSError):
+        connection.sendall(f"{number}\n".encode())
 
 
 def attend(connection: socket.socket, streams: list[int]) -> Request:
-    """Fork the process of a command, and tell its id and how it ended."""
-    with connection.makefile("r", encoding="utf-8") as lines:
+    """Be the command that is asked for."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with connection, connection.makefile("r", encoding="utf-8") as lines:
         request = Request(*json.load(lines))
-    process = os.fork()
-    if not process:
-        connection.close()
-        become(request, streams)
-        return request
-    connection.sendall(f"{process}\n".encode())
-    _, status = os.waitpid(process, 0)
-    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-    os._exit(0)
+    become(request, streams)
+    return request
 
 
 def become(request: Request, streams: list[int]) -> None:
-    """Take over a command's output, folder and environment."""
+    """Take over a command's input, output, folder and environment."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number, stream in enumerate(streams, start=1):
+    for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    for text in (sys.stdout, sys.stderr):
+        assert isinstance(text, io.TextIOWrapper)
+        text.reconfigure(line_buffering=text is sys.stderr or text.isatty())
     os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.environment)
@@ -121,12 +151,18 @@ def end(code: int) -> None:
     """
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    for name in set(sys.modules) - _beforehand:
+    for name in imported_since():
         del sys.modules[name]
     gc.collect()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def imported_since() -> list[str]:
+    """The modules that only this process has; a look at all others would copy them."""
+    new = itertools.takewhile(lambda x: x not in _beforehand, reversed(sys.modules))
+    return list(new)
 
 
 def modules() -> t.Iterator[str]:
@@ -140,7 +176,10 @@ def modules() -> t.Iterator[str]:
 
 def main() -> None:
     """Import, then wait; what is forked is a command from there on."""
-    for name in [*BEFOREHAND.split(), *modules()]:
+    names = BARE.split()
+    if sys.argv[2] == "all":
+        names = [*BEFOREHAND.split(), *modules()]
+    for name in names:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     _beforehand.update(sys.modules)

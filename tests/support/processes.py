@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import json
 import os
 import signal
@@ -15,6 +14,8 @@ import tempfile
 import threading
 import typing as t
 from pathlib import Path
+
+_programs: dict[str, Forks] = {}
 
 WARM = hasattr(os, "fork") and hasattr(socket, "send_fds")
 
@@ -59,6 +60,17 @@ def start_anew(
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+class Streams(t.NamedTuple):
+    """What a process reads and writes; by default nothing, and two files."""
+
+    stdin: int | None = None
+    stdout: int | None = None
+    stderr: int | None = None
+
+
+OWN = Streams()
+
+
 class Command:
     """A forked process that runs ``python …``.
 
@@ -72,11 +84,17 @@ class Command:
         arguments: t.Sequence[str],
         folder: Path,
         environment: dict[str, str],
+        files: Streams = OWN,
     ) -> None:
         self._streams = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
         self._connection, theirs = socket.socketpair()
-        with theirs:
-            program.hand_over(theirs.fileno(), *(s.fileno() for s in self._streams))
+        with theirs, open(os.devnull, "rb") as nothing:
+            ours = [file.fileno() for file in (nothing, *self._streams)]
+            numbers = [
+                n if given is None else given
+                for n, given in zip(ours, files, strict=True)
+            ]
+            program.hand_over(theirs.fileno(), *numbers)
         request = json.dumps([list(arguments), str(folder), environment])
         self._connection.sendall(request.encode())
         self._connection.shutdown(socket.SHUT_WR)
@@ -122,16 +140,20 @@ class Command:
 
 
 class Forks:
-    """A program that forks commands; it lives as long as the process that has it."""
+    """A program that forks commands; it lives as long as the process that has it.
 
-    def __init__(self) -> None:
+    :param kind: "all"; or "bare", which has imported nothing of what is under test, and
+        nothing that this loads on demand.
+    """
+
+    def __init__(self, kind: str) -> None:
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair()
         number = theirs.fileno()
         path = Path(__file__).with_name("forks.py")
         with theirs:
             self._program = subprocess.Popen(
-                [sys.executable, str(path), str(number)],
+                [sys.executable, str(path), str(number), kind],
                 env=clean_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -145,10 +167,14 @@ class Forks:
             socket.send_fds(self._control, [b"+"], files)
 
     def start(
-        self, arguments: t.Sequence[str], folder: Path, environment: dict[str, str]
+        self,
+        arguments: t.Sequence[str],
+        folder: Path,
+        environment: dict[str, str],
+        files: Streams = OWN,
     ) -> Command:
         """Start ``python …``."""
-        return Command(self, arguments, folder, environment)
+        return Command(self, arguments, folder, environment, files)
 
     def close(self) -> None:
         """End the program; commands that run go on."""
@@ -156,16 +182,23 @@ class Forks:
         self._program.wait()
 
 
-@functools.cache
-def forks() -> Forks:
-    """The program that forks the commands of all tests."""
-    return Forks()
+def forks(kind: str = "all") -> Forks:
+    """The program that forks the commands of all tests; see :class:`Forks`."""
+    if kind not in _programs:
+        _programs[kind] = Forks(kind)
+    return _programs[kind]
 
 
 def run_forked(
-    arguments: t.Sequence[str], folder: Path, environment: dict[str, str]
+    arguments: t.Sequence[str],
+    folder: Path,
+    environment: dict[str, str],
+    kind: str = "all",
 ) -> Done:
-    """Run ``python …`` as a process that has imported all that it may need."""
+    """Run ``python …`` as a process that has imported all that it may need.
+
+    :param kind: See :class:`Forks`.
+    """
     if not WARM:
         return start_anew(arguments, folder, environment)
-    return forks().start(arguments, folder, environment).wait()
+    return forks(kind).start(arguments, folder, environment).wait()

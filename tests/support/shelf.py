@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import os
 
 import sqlalchemy as sa
 
 from support.systems import administer
+from support.systems import administering
 from support.systems import Server
 
 _numbers = itertools.count(1)
@@ -107,11 +107,11 @@ class PostgreSQLShelf(Shelf):
         administer(self._server, f'CREATE DATABASE "{name}"', setting)
 
     def empty(self, name: str) -> bool:
-        run = functools.partial(administer, self._server, database=name)
         try:
-            ((untouched,),) = run(POSTGRESQL_END_SESSIONS, POSTGRESQL_UNTOUCHED)
-            if untouched:
-                run(POSTGRESQL_EMPTY)
+            with administering(self._server, name) as run:
+                ((untouched,),) = run(POSTGRESQL_END_SESSIONS, POSTGRESQL_UNTOUCHED)
+                if untouched:
+                    run(POSTGRESQL_EMPTY)
         except (sa.exc.DBAPIError, ValueError):
             return False
         return bool(untouched)
@@ -127,18 +127,18 @@ class MariaDBShelf(Shelf):
         administer(self._server, f"CREATE DATABASE `{name}`")
 
     def empty(self, name: str) -> bool:
-        self.remove(name)
-        self.make(name)
+        self.remove(name, f"CREATE DATABASE `{name}`")
         return True
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, *more: str) -> None:
         # A connection that a failed test left behind may hold a metadata lock, and DROP
         # would wait for it.
         query = f"SELECT id FROM information_schema.processlist WHERE db = '{name}'"
-        for (process,) in administer(self._server, query):
-            with contextlib.suppress(sa.exc.OperationalError):
-                administer(self._server, f"KILL {process}")
-        administer(self._server, f"DROP DATABASE IF EXISTS `{name}`")
+        with administering(self._server) as run:
+            for (process,) in run(query):
+                with contextlib.suppress(sa.exc.OperationalError):
+                    run(f"KILL {process}")
+            run(f"DROP DATABASE IF EXISTS `{name}`", *more)
 
 
 SHELVES: dict[str, type[Shelf]] = {

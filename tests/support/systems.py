@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -83,12 +84,28 @@ def engine(url: sa.URL, **options: t.Any) -> sa.Engine:
     return sa.create_engine(url, poolclass=sa.NullPool, **options)
 
 
+@contextlib.contextmanager
+def administering(
+    server: Server, database: str = ""
+) -> t.Iterator[t.Callable[..., list[t.Any]]]:
+    """Give what runs statements on one connection, each committed.
+
+    It gives the rows of the last one.
+    """
+    url = server.url.set(database=database) if database else server.url
+    with engine(url, isolation_level="AUTOCOMMIT").connect() as connection:
+
+        def run(*statements: str) -> list[t.Any]:
+            rows: list[t.Any] = []
+            for statement in statements:
+                result = connection.exec_driver_sql(statement)
+                rows = list(result) if result.returns_rows else []
+            return rows
+
+        yield run
+
+
 def administer(server: Server, *statements: str, database: str = "") -> list[t.Any]:
     """Run statements, each committed; gives the rows of the last one."""
-    url = server.url.set(database=database) if database else server.url
-    rows: list[t.Any] = []
-    with engine(url, isolation_level="AUTOCOMMIT").connect() as connection:
-        for statement in statements:
-            result = connection.exec_driver_sql(statement)
-            rows = list(result) if result.returns_rows else []
-    return rows
+    with administering(server, database) as run:
+        return run(*statements)

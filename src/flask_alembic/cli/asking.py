@@ -8,9 +8,6 @@ import typing as t
 
 import click
 
-from .plans import drop_words
-from .progress import quiet
-
 if t.TYPE_CHECKING:
     from ..extension import Alembic
     from ..results import Drop
@@ -65,6 +62,8 @@ def _plans(
     databases: tuple[str, ...],
     replay: bool,
 ) -> tuple[Plan, ...]:
+    from .progress import quiet
+
     # What a revision prints belongs to its run, not to looking at it.
     with quiet(), contextlib.redirect_stdout(None):
         # An error ends the command: a run that doesn't meet it would drop unasked.
@@ -78,6 +77,8 @@ def _plans(
 
 
 def _dropped(plan: Plan, several: bool) -> t.Iterator[str]:
+    from .plans import drop_words
+
     prefix = f"{plan.database.name}: " if several else ""
     for step in plan.steps:
         for drop in step.drops:

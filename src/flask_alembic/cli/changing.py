@@ -8,13 +8,9 @@ from pathlib import Path
 from ..results import Report
 from . import options
 from .asking import confirm_drops
-from .downgrades import downgrade_target
-from .formats import ended
-from .formats import file_names
 from .invocation import Answer
 from .invocation import command
-from .invocation import TargetCommand
-from .plans import show_dry_run
+from .options import TargetCommand
 from .progress import progress
 from .progress import quiet
 from .render import show_outcomes
@@ -75,6 +71,8 @@ def downgrade(extension: Alembic, target: str, **chosen: t.Any) -> Answer:
 
     With --sql the target is START:END.
     """
+    from .downgrades import downgrade_target
+
     target = downgrade_target(extension, target)
     return migrate(extension, "downgrade", target, **chosen)
 
@@ -107,12 +105,19 @@ def migrate(
         return sql_answer(method, scripts, output)
     with progress(extension):
         report: Report = run(target, **more)
-    show = show_dry_run if dry_run else show_outcomes
-    return Answer(report, lambda: show(report))
+    if dry_run:
+        # Late, like all that few commands show.
+        from .plans import show_dry_run
+
+        return Answer(report, lambda: show_dry_run(report))
+    return Answer(report, lambda: show_outcomes(report))
 
 
 def sql_answer(name: str, scripts: t.Mapping[str, str], output: Path | None) -> Answer:
     """Give SQL to standard output or to a file for each database."""
+    from .formats import ended
+    from .formats import file_names
+
     report = Report(name)
     if output is None:
         return Answer(report, lambda: show_scripts(scripts))

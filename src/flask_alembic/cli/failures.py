@@ -6,9 +6,11 @@ import dataclasses
 import typing as t
 
 from ..errors import MigrationError
-from ..results import Report
 from .formats import first_line
 from .formats import outcome_line
+
+if t.TYPE_CHECKING:
+    from ..results import Report
 
 MOST_LINES = 5
 """How many lines a failing command prints beside log lines."""
@@ -75,12 +77,16 @@ def outcomes(error: BaseException) -> list[str]:
 
 def report_of(error: BaseException) -> Report | None:
     """The report of the run that failed, if there was a run."""
+    from ..results import Report
+
     report = getattr(error, "report", None)
     return report if isinstance(report, Report) else None
 
 
 def failed_report(command: str, error: BaseException) -> Report:
     """The report of a command that failed, for ``--json``."""
+    from ..results import Report
+
     return dataclasses.replace(
         report_of(error) or Report(command),
         command=command,

@@ -9,17 +9,11 @@ import typing as t
 import click
 
 from ..errors import MigrationError
-from ..results import readiness
 from ..results import Report
 from . import options
-from .downgrades import downgrade_target
 from .invocation import Answer
 from .invocation import command
-from .invocation import TargetCommand
-from .plans import show_plans
-from .progress import quiet
-from .recording import applied_option
-from .recording import recorded
+from .options import TargetCommand
 from .render import show_branches
 from .render import show_entries
 from .render import show_lines
@@ -138,7 +132,7 @@ def described(extension: Alembic, ids: t.Sequence[str]) -> tuple[LogEntry, ...]:
 LOG_OPTIONS = (
     click.Option(["--start"], default="base", help="Show since this revision."),
     click.Option(["--end"], default="heads", help="Show until this revision."),
-    applied_option,
+    options.applied,
     options.databases,
     options.verbose,
     options.as_json,
@@ -163,6 +157,8 @@ def logged(
     if applied:
         if (start, end) != ("base", "heads"):
             raise click.UsageError("'--applied' goes without '--start' and '--end'.")
+        from .recording import recorded
+
         return recorded(extension, name, databases)
     if databases:
         raise click.UsageError("'--database' needs '--applied'.")
@@ -206,6 +202,8 @@ def status(
     With --check the exit code is 3 if a database is behind or unstamped, 4 if it
     has diverged, 5 if its state is unknown, and 6 if it is ahead and --exact is given.
     """
+    from ..results import readiness
+
     statuses = extension.status(databases=databases or None)
     code = readiness(statuses, exact=exact) if check else 0
     report = Report("status", not code, code, statuses=statuses)
@@ -246,6 +244,10 @@ def plan(
 
     The target is "heads", or "-1" for a downgrade, if it isn't given.
     """
+    from .downgrades import downgrade_target
+    from .plans import show_plans
+    from .progress import quiet
+
     if direction == "downgrade":
         target = downgrade_target(extension, "-1" if target is None else target)
     elif target is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import re
 import sys
 import traceback
 import typing as t
@@ -14,38 +13,26 @@ from flask import current_app
 from flask.cli import ScriptInfo
 
 from ..errors import SetupError
-from ..results import Report
+from . import EXTENSION
 from . import TRACEBACK
 from . import traceback_option
-from .failures import exit_code
-from .failures import failed_report
-from .failures import failure_lines
-from .formats import document
-from .render import show_error
 
 if t.TYPE_CHECKING:
     from ..extension import Alembic
+    from ..results import Report
 
 
-class Answer(t.NamedTuple):
+class Answer:
     """What a command found, and how it is shown where JSON isn't asked for."""
 
-    report: Report
-    show: t.Callable[[], None] = lambda: None
+    def __init__(
+        self, report: Report, show: t.Callable[[], None] = lambda: None
+    ) -> None:
+        self.report = report
+        self.show = show
 
 
 Body = t.Callable[..., Answer]
-
-
-class TargetCommand(click.Command):
-    """A command that takes ``-1`` as an argument, not as an option."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put negative counts where click takes everything as an argument."""
-        counts = [arg for arg in args if re.fullmatch(r"-\d+", arg)]
-        if counts and "--" not in args:
-            args = [arg for arg in args if arg not in counts] + ["--", *counts]
-        return super().parse_args(ctx, args)
 
 
 def command(
@@ -77,6 +64,8 @@ def run(name: str, body: Body, options: dict[str, t.Any]) -> None:
             with extension.command():
                 answer = body(extension, **options)
         if as_json:
+            from .formats import document
+
             click.echo(document(answer.report))
         else:
             answer.show()
@@ -85,6 +74,8 @@ def run(name: str, body: Body, options: dict[str, t.Any]) -> None:
         raise
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         fail(name, error, as_json)
+        from .failures import exit_code
+
         code = exit_code(error)
     if code:
         raise click.exceptions.Exit(code)
@@ -102,6 +93,12 @@ def check_options(options: t.Mapping[str, t.Any], as_json: bool) -> None:
 
 def fail(name: str, error: BaseException, as_json: bool) -> None:
     """Say what went wrong."""
+    # Late, as no command needs them that ends well.
+    from .failures import failed_report
+    from .failures import failure_lines
+    from .formats import document
+    from .render import show_error
+
     ctx = click.get_current_context(silent=True)
     if ctx is not None and ctx.meta.get(TRACEBACK):
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
@@ -126,10 +123,6 @@ def clean_output(wanted: bool | None) -> contextlib.AbstractContextManager[t.Any
     return (
         contextlib.redirect_stdout(sys.stderr) if wanted else contextlib.nullcontext()
     )
-
-
-EXTENSION = "flask_alembic.extension"
-"""The key in click's ``Context.meta`` of the extension that a group works with."""
 
 
 def current_extension() -> Alembic:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from pathlib import Path
 
 import click
+
+
+class TargetCommand(click.Command):
+    """A command that takes ``-1`` as an argument, not as an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put negative counts where click takes everything as an argument."""
+        counts = [arg for arg in args if re.fullmatch(r"-\d+", arg)]
+        if counts and "--" not in args:
+            args = [arg for arg in args if arg not in counts] + ["--", *counts]
+        return super().parse_args(ctx, args)
 
 
 def flag(name: str, help: str, *names: str) -> click.Option:
@@ -52,6 +64,8 @@ output = click.Option(
 dry_run = flag("--dry-run", "Run everything and roll it back; report what it did.")
 
 replay = flag("--replay", "Run every revision; use no snapshot.")
+
+applied = flag("--applied", "Show what was run on the databases instead, newest first.")
 
 yes = flag("--yes", "Drop tables and columns without asking on a terminal.", "-y")
 

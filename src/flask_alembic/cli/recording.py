@@ -19,10 +19,6 @@ if t.TYPE_CHECKING:
 
 Databases: t.TypeAlias = tuple[str, ...]
 
-applied_option = options.flag(
-    "--applied", "Show what was run on the databases instead, newest first."
-)
-
 
 def recorded(extension: Alembic, name: str, databases: Databases = ()) -> Answer:
     """The answer of a command that shows the record.

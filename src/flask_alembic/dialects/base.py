@@ -219,6 +219,13 @@ class DialectSupport:
         return References
 
     @property
+    def whole_table(
+        self,
+    ) -> t.Callable[[sa.Table, t.Sequence[sa.Index]], sa.schema.CreateTable] | None:
+        """What makes a table and its indexes in one statement; None if nothing does."""
+        return None
+
+    @property
     def lock_trace(self) -> type[LockTrace] | None:
         """What a dry run learns of locks from, if there is anything."""
         return None

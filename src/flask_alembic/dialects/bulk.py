@@ -29,27 +29,53 @@ Info: t.TypeAlias = t.Mapping[str, t.Any]
 """One of an inspector's dictionaries."""
 
 
-class FoundColumn(t.NamedTuple):
-    """What is told of a column.
+class FoundColumns(t.NamedTuple):
+    """What is told of a table's columns, in their order.
 
-    :param info: An inspector's words for a column like it: only what isn't said here
-        is this column's.
+    :param infos: An inspector's words for columns like them, which may be those of many:
+        only what isn't said here is these columns' own.
     """
 
-    name: str
+    names: t.Sequence[str]
+    infos: t.Sequence[Info]
+    defaults: t.Sequence[str | None]
+    comments: t.Sequence[str | None]
+
+
+class FoundItem(t.NamedTuple):
+    """What is told of a primary key, a unique constraint or an index.
+
+    :param columns: None for an expression.
+    :param info: An inspector's words for one like it, but for its name and its columns.
+    """
+
+    name: str | None
+    columns: t.Sequence[str | None]
     info: Info
-    default: str | None
-    comment: str | None
+
+
+class FoundReference(t.NamedTuple):
+    """What is told of a foreign key.
+
+    :param info: An inspector's words for one like it: its options are this one's.
+    """
+
+    name: str | None
+    columns: t.Sequence[str]
+    schema: str | None
+    table: str
+    referred: t.Sequence[str]
+    info: Info
 
 
 class Description(t.NamedTuple):
     """What is told of a table."""
 
-    columns: t.Sequence[FoundColumn]
-    key: Info
-    foreign_keys: t.Sequence[Info]
-    uniques: t.Sequence[Info]
-    indexes: t.Sequence[Info]
+    columns: FoundColumns
+    key: FoundItem
+    foreign_keys: t.Sequence[FoundReference]
+    uniques: t.Sequence[FoundItem]
+    indexes: t.Sequence[FoundItem]
     checks: t.Sequence[Info]
     comment: str | None
 
@@ -74,21 +100,43 @@ def description(told: t.Sequence[t.Any]) -> Description:
     columns, key, foreign_keys, uniques, indexes, checks, comment = told
     return Description(
         found_columns(columns),
-        key,
-        foreign_keys,
-        uniques,
-        indexes,
+        FoundItem(key.get("name"), key.get("constrained_columns") or (), key),
+        found_references(foreign_keys),
+        found_items(uniques),
+        found_items(indexes),
         checks,
         (comment or {}).get("text"),
     )
 
 
-def found_columns(infos: t.Iterable[Info]) -> list[FoundColumn]:
+def found_columns(infos: t.Sequence[Info]) -> FoundColumns:
     """Take what an inspector tells of columns apart."""
+    return FoundColumns(
+        [info["name"] for info in infos],
+        infos,
+        [info["default"] for info in infos],
+        [info.get("comment") for info in infos],
+    )
+
+
+def found_references(infos: t.Iterable[Info]) -> list[FoundReference]:
+    """Take what an inspector tells of foreign keys apart."""
     return [
-        FoundColumn(info["name"], info, info["default"], info.get("comment"))
+        FoundReference(
+            info["name"],
+            info["constrained_columns"],
+            info["referred_schema"],
+            info["referred_table"],
+            info["referred_columns"],
+            info,
+        )
         for info in infos
     ]
+
+
+def found_items(infos: t.Iterable[Info]) -> list[FoundItem]:
+    """Take what an inspector tells of unique constraints or indexes apart."""
+    return [FoundItem(info["name"], info["column_names"], info) for info in infos]
 
 
 KINDS = (

@@ -35,6 +35,7 @@ class Entry:
     :param fingerprint: Of these, before it ran; None if there is none.
     :param result: What it gave, as JSON has it; None until it is done.
     :param undoing: Its inverse was begun.
+    :param code: Of the revision, or its checksum where it is long.
     :param session: The connection's number at the server.
     """
 
@@ -46,7 +47,7 @@ class Entry:
     fingerprint: str | None = None
     result: dict[str, t.Any] | None = None
     undoing: bool = False
-    checksum: str = ""
+    code: str = ""
     session: int = 0
 
     @property
@@ -89,14 +90,20 @@ class Journal(t.Protocol):
         """Tell whether a statement that was begun has run."""
         ...
 
-    def settle(self, key: Key, entries: t.Sequence[Entry], checksum: str) -> None:
+    def settle(self, key: Key, entries: t.Sequence[Entry], code: str) -> None:
         """Write entries as they were judged, delete the others, and commit."""
         ...
 
+    def listening(self) -> contextlib.AbstractContextManager[t.Any]:
+        """Surround all the steps in which something is recorded."""
+        ...
+
     def recording(
-        self, key: Key, entries: t.Sequence[Entry], checksum: str
+        self, key: Key, entries: t.Sequence[Entry], code: str
     ) -> contextlib.AbstractContextManager[t.Any]:
         """Replay the entries, then record, while the revision's function runs.
+
+        In a block of :meth:`listening`.
 
         :raises Divergence: It does something else than the entries say.
         """

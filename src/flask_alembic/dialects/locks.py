@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import re
@@ -15,7 +14,6 @@ MOST_CHARACTERS = 100
 """How much is shown of another session's statement."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Holder:
     """Who has a lock that somebody else wants.
 
@@ -23,8 +21,11 @@ class Holder:
     :param fix: What ends it.
     """
 
-    text: str = "another process"
-    fix: str = "Wait for it, or end it."
+    def __init__(
+        self, text: str = "another process", fix: str = "Wait for it, or end it."
+    ) -> None:
+        self.text = text
+        self.fix = fix
 
 
 class SessionLock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import typing as t
 
@@ -12,7 +11,6 @@ import sqlalchemy as sa
 from .returning import on_return
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Limits:
     """Seconds; None for what the connection has anyway, 0 for no limit.
 
@@ -20,8 +18,11 @@ class Limits:
     :param statement: How long it may run.
     """
 
-    lock: float | None = None
-    statement: float | None = None
+    def __init__(
+        self, lock: float | None = None, statement: float | None = None
+    ) -> None:
+        self.lock: t.Final = lock
+        self.statement: t.Final = statement
 
 
 class Timeouts:
@@ -47,7 +48,7 @@ class Timeouts:
     def step(self, own: Limits) -> t.Iterator[None]:
         """Let one revision have limits of its own."""
         limits = self.limits
-        if own == Limits():
+        if own.lock is None and own.statement is None:
             yield
             return
         self.limits = Limits(

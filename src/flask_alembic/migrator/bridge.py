@@ -238,6 +238,10 @@ class Heads(HeadMaintainer):
         change = table.delete() if to_ is None else table.update().values(values)
         row = table.c.version_num == sa.literal(from_, sa.String)
         result = self.context.impl._exec(change.where(row))
+        self._check(result, from_)
+
+    def _check(self, result: sa.CursorResult[t.Any] | None, from_: str) -> None:
+        """Refuse to go on where there was no such row, or more than one."""
         sane = self.context.dialect.supports_sane_rowcount
         if sane and result is not None and result.rowcount != 1:
             raise MigrationError(

@@ -9,6 +9,7 @@ import typing as t
 from alembic.runtime.migration import RevisionStep
 
 from . import databases
+from .snapshots.step import SnapshotStep
 
 if t.TYPE_CHECKING:
     from .context import StepContext
@@ -20,6 +21,9 @@ def call(context: StepContext, step: t.Any, kwargs: dict[str, t.Any]) -> bool:
     :param step: Alembic's.
     """
     fn = step.migration_fn
+    if isinstance(step, SnapshotStep):
+        _build(context, step)
+        return True
     if not isinstance(step, RevisionStep):
         fn(**kwargs)
         return True
@@ -37,6 +41,18 @@ def call(context: StepContext, step: t.Any, kwargs: dict[str, t.Any]) -> bool:
         return _dispatch(fn, step, kwargs)
     with context.autocommit_block():
         return _dispatch(fn, step, kwargs)
+
+
+def _build(context: StepContext, step: SnapshotStep) -> None:
+    """Run a snapshot, whose operations are ours: in fewer statements where that pays."""
+    whole = context.target.dialect.whole_table
+    if whole is None or context.as_sql:
+        step.migration_fn()
+        return
+    from .snapshots.gathering import Gathering
+
+    with Gathering(context.impl, whole):
+        step.migration_fn()
 
 
 def _dispatch(fn: t.Any, step: RevisionStep, kwargs: dict[str, t.Any]) -> bool:

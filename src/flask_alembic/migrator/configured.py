@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 from pathlib import Path
 
@@ -45,8 +44,7 @@ def settings_of(
     options = dict(config.file_config.items(config.config_ini_section))
     given = app_config.get("ALEMBIC") or {}
     plugins = given.get("plugins") or config.get_alembic_option("plugins")
-    return dataclasses.replace(
-        ours,
+    return ours.replace(
         script_location=main,
         version_locations=tuple(VersionLocation(_folder(item)) for item in named),
         options={key: str(value) for key, value in options.items()},

@@ -6,7 +6,6 @@ extension objects offer, so that neither has to be installed.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import typing as t
 
@@ -16,7 +15,6 @@ from sqlalchemy.pool import NullPool
 
 from ..errors import SessionError
 from ..errors import SetupError
-from ..results import Database
 
 if t.TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -24,6 +22,7 @@ if t.TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from .. import dialects
+    from ..results import Database
     from ..settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -37,17 +36,21 @@ Shared: t.TypeAlias = "AnySession | sa.Connection | t.Mapping[str, sa.Connection
 DEFAULT = "default"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Target:
     """One database to migrate.
+
+    No dataclass: every command waits until its class is made.
 
     :param source: The engine as configured, or the caller's connection.
     :param metadata: The models that belong to it.
     """
 
-    name: str
-    source: Source
-    metadata: Metadata
+    __slots__ = ("metadata", "name", "source")
+
+    def __init__(self, name: str, source: Source, metadata: Metadata) -> None:
+        self.name: t.Final = name
+        self.source: t.Final = source
+        self.metadata: t.Final = metadata
 
     @property
     def is_async(self) -> bool:
@@ -72,6 +75,8 @@ class Target:
 
     def describe(self) -> Database:
         """Name the database for people: without its password."""
+        from ..results import Database
+
         engine = self.engine
         return Database(self.name, engine.dialect.name, masked(engine.url))
 

@@ -8,7 +8,6 @@ from sqlalchemy.exc import DBAPIError
 
 from ..errors import MigrationError
 from . import databases
-from . import heads as heads_room
 from .live import leaving_no_transaction
 
 if t.TYPE_CHECKING:
@@ -23,7 +22,7 @@ Visitor: t.TypeAlias = "t.Callable[[tuple[str, ...], t.Any], object]"
 Records: t.TypeAlias = "dict[str, tuple[RecordedStep, ...]]"
 
 
-class Applied(t.NamedTuple):
+class Applied:
     """What a database says of itself.
 
     :param error: It can't be asked, and that is why.
@@ -31,11 +30,20 @@ class Applied(t.NamedTuple):
     :param reachable: Whether only its version table can't be read.
     """
 
-    database: Database
-    heads: tuple[str, ...] = ()
-    error: Exception | None = None
-    reason: str = ""
-    reachable: bool = True
+    def __init__(
+        self,
+        database: Database,
+        heads: tuple[str, ...] = (),
+        *,
+        error: Exception | None = None,
+        reason: str = "",
+        reachable: bool = True,
+    ) -> None:
+        self.database = database
+        self.heads = heads
+        self.error = error
+        self.reason = reason
+        self.reachable = reachable
 
 
 def unanswered(target: Target, error: Exception, *, reachable: bool) -> Applied:
@@ -49,27 +57,27 @@ def unanswered(target: Target, error: Exception, *, reachable: bool) -> Applied:
     )
 
 
-class Environment(t.Protocol):
+class Environment:
     """What commands need of the databases."""
 
     def applied(self, names: Names) -> list[Applied]:
         """Read the version tables, and change nothing."""
-        ...
+        raise NotImplementedError
 
     def records(self, names: Names) -> Records:
         """Read what is on record of each database."""
-        ...
+        raise NotImplementedError
 
     def visit(self, fn: Visitor, names: Names) -> None:
         """Call with the heads and the migration context of each database."""
-        ...
+        raise NotImplementedError
 
     def execute(self, fn: t.Any, kwargs: t.Mapping[str, t.Any], run: Run) -> None:
         """Run what ``fn`` plans."""
-        ...
+        raise NotImplementedError
 
 
-class Managed:
+class Managed(Environment):
     """Connections of our own, configured from Flask."""
 
     def __init__(self, live: Live) -> None:
@@ -81,6 +89,8 @@ class Managed:
         return [self._read(target) for target in chosen.values()]
 
     def _read(self, target: Target) -> Applied:
+        from . import heads as heads_room
+
         settings, connected = self._live.settings, False
         try:
             with self._live.reading(target) as connection:

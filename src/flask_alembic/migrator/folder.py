@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "script.py.mako"
 TEMPLATE_NAME = "script.py.mako"
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
-LABEL = re.compile(r"[^\s@:+]+")
+ID = r"[A-Za-z0-9][A-Za-z0-9_.]*"
+LABEL = r"[^\s@:+]+"
 SYMBOLS = frozenset(["base", "head", "heads", "current"])
 MAX_ID = 32
 """How long an id may be: the width of the version table's column."""
@@ -140,7 +140,7 @@ def check_id(revision_id: str, known: t.Container[str]) -> None:
     :raises DraftError: Says why.
     """
     shown = repr(revision_id)
-    if not ID.fullmatch(revision_id) or revision_id in SYMBOLS:
+    if not re.fullmatch(ID, revision_id) or revision_id in SYMBOLS:
         raise DraftError(
             f"The revision id {shown} can't be used: it consists of letters, digits,"
             " '_' and '.', begins with one of the first two, and is no symbol such as"
@@ -160,7 +160,11 @@ def check_label(label: str) -> None:
 
     :raises DraftError: Says why.
     """
-    if not LABEL.fullmatch(label) or label in SYMBOLS or label.lstrip("-").isdigit():
+    if (
+        not re.fullmatch(LABEL, label)
+        or label in SYMBOLS
+        or label.lstrip("-").isdigit()
+    ):
         raise DraftError(
             f"The branch label {label!r} can't be used: it has no space, '@', ':' or"
             " '+', and is no number and no symbol such as 'head'."

@@ -60,10 +60,11 @@ _HINTS = (
 )
 
 
-_LITERAL = r"""(?:: [^=\n#\\]*+)? = (None|"[^"\\\n]*"|'[^'\\\n]*'|\([^()\\\n]*\))\n"""
+# A plain annotation, and whatever stands on the line: what it is, is looked at later.
+_VALUE = r"(?: |: [][\w., |]*+)= ([^\n#\\]*+)\n"
 _LINES = re.compile(
-    rf"revision{_LITERAL}down_revision{_LITERAL}"
-    rf"(?:branch_labels{_LITERAL}(?:depends_on{_LITERAL})?)?"
+    rf"revision{_VALUE}down_revision{_VALUE}"
+    rf"(?:branch_labels{_VALUE}(?:depends_on{_VALUE})?)?"
 )
 
 
@@ -83,13 +84,15 @@ def _usual(path: str, text: str) -> Entry | None:
         return None
     if mentions_header(text[lines.end() :]):
         return None
-    id_, *others = lines.groups()
-    parents, labels, needed = map(_strings, others)
+    id_, down, labelled, needs = lines.groups()
+    parents = _strings(down)
+    labels = () if labelled == "None" else _strings(labelled)
+    needed = () if needs == "None" else _strings(needs)
     if parents is None or labels is None or needed is None:
         return None
-    if id_[0] not in "\"'" or len(id_) < 3:
+    if len(id_) < 3 or not _is_string(id_):
         return None
-    doc = t.cast(str, _as_compiled(doc)).strip()
+    doc = (_as_compiled(doc) or "").strip()
     return Entry(id_[1:-1], parents, needed, labels, doc, path, True)
 
 
@@ -97,18 +100,20 @@ def _strings(source: str | None) -> tuple[str, ...] | None:
     """Take the strings out of what was matched; None if there is more than that."""
     if source is None or source == "None":
         return ()
-    if source[0] != "(":
+    if _is_string(source):
         return (source[1:-1],)
-    items = source[1:-1].removesuffix(",").split(",")
-    if "," not in source or not all(map(_is_string, items)):
+    if not (source.startswith("(") and source.endswith(")") and "," in source):
         return None
-    return tuple([item.strip()[1:-1] for item in items])
+    items = [item.strip() for item in source[1:-1].removesuffix(",").split(",")]
+    return (
+        tuple([item[1:-1] for item in items]) if all(map(_is_string, items)) else None
+    )
 
 
 def _is_string(source: str) -> bool:
-    source = source.strip()
+    """Whether this is one string, without a prefix."""
     quote = source[:1]
-    return quote in ("'", '"') and source.endswith(quote) and source.count(quote) == 2
+    return quote in ("'", '"') and source.find(quote, 1) == len(source) - 1 > 0
 
 
 # It is the same in most files.
@@ -187,16 +192,43 @@ def entry_of_module(module: ModuleType, path: str) -> Entry:
     return _entry(path, values, literal=False)
 
 
-def read_entry(path: str) -> Entry:
+_CHUNK = 16384
+_READING = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+
+
+def read_content(path: str) -> tuple[bytes, os.stat_result]:
+    """Read a file, and how it was when that began.
+
+    For thousands of small ones, a file object takes too long.
+    """
+    descriptor = os.open(path, _READING)
+    try:
+        stat = os.fstat(descriptor)
+        part = os.read(descriptor, _CHUNK)
+        if len(part) < _CHUNK:
+            return part, stat
+        parts = [part]
+        while part:
+            part = os.read(descriptor, _CHUNK)
+            parts.append(part)
+        return b"".join(parts), stat
+    finally:
+        os.close(descriptor)
+
+
+def read_entry(path: str, raw: bytes | None = None) -> Entry:
     """Read one revision file.
 
+    :param raw: What is in it, if that was read already.
     :raises RevisionFileError: It can't be read or loaded, or lacks a header.
     """
     if path.endswith(".py"):
-        try:
-            text = _decode(_content(path))
-        except OSError as error:
-            raise unloadable(path, error) from error
+        if raw is None:
+            try:
+                raw, _ = read_content(path)
+            except OSError as error:
+                raise unloadable(path, error) from error
+        text = _decode(raw)
         entry = _usual(path, text) if text else None
         if entry is not None:
             return entry
@@ -214,24 +246,6 @@ def _oddly(text: str) -> dict[str, t.Any] | None:
     from . import odd_headers
 
     return odd_headers.read(text)
-
-
-_CHUNK = 16384
-_READING = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-
-
-def _content(path: str) -> bytes:
-    """Read a file; for thousands of small ones, a file object takes too long."""
-    descriptor = os.open(path, _READING)
-    try:
-        part = os.read(descriptor, _CHUNK)
-        parts = [part]
-        while len(part) == _CHUNK:
-            part = os.read(descriptor, _CHUNK)
-            parts.append(part)
-        return b"".join(parts) if len(parts) > 1 else part
-    finally:
-        os.close(descriptor)
 
 
 def _decode(raw: bytes) -> str | None:

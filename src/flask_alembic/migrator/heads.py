@@ -8,10 +8,9 @@ import typing as t
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from ..results import Status
-
 if t.TYPE_CHECKING:
     from ..results import Database
+    from ..results import Status
     from ..settings import Settings
     from .history import History
 
@@ -93,6 +92,8 @@ def judge(
     :param before: Revisions of the code that the unknown ones came after, as the record
         has it; None where nothing is recorded.
     """
+    from ..results import Status
+
     unknown = history.unknown(applied)
     known = tuple(id_ for id_ in applied if id_ not in unknown)
     pending = () if unknown and not known else history.pending(known)
@@ -142,6 +143,8 @@ def unreadable(
 
     :param reachable: Whether only its version table can't be read.
     """
+    from ..results import Status
+
     what = "the version table can't be read" if reachable else "it can't be reached"
     return Status(
         database=database,

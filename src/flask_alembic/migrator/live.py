@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import os
 import typing as t
 
 import sqlalchemy as sa
@@ -11,7 +11,6 @@ from flask import current_app
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import settings as settings_room
 from ..errors import DatabaseError
 from ..errors import HistoryError
 from ..errors import SetupError
@@ -32,24 +31,23 @@ if t.TYPE_CHECKING:
     from .lookup import Lookup
     from .state import AppState
 
+    class Owner(t.Protocol):
+        """The extension, as far as the core asks it: what may be overridden."""
 
-class Owner(t.Protocol):
-    """The extension, as far as the core asks it: what may be overridden."""
+        metadatas: dict[str, Metadata]
+        engines: dict[str, t.Any]
 
-    metadatas: dict[str, Metadata]
-    engines: dict[str, t.Any]
+        def run_migrations(self, fn: t.Any, **kwargs: t.Any) -> object: ...
 
-    def run_migrations(self, fn: t.Any, **kwargs: t.Any) -> object: ...
+        def rev_id(self) -> str: ...
 
-    def rev_id(self) -> str: ...
+        def load_config(self) -> Config | None: ...
 
-    def load_config(self) -> Config | None: ...
+        def context_options(self) -> t.Mapping[str, t.Any]: ...
 
-    def context_options(self) -> t.Mapping[str, t.Any]: ...
-
-    def known_databases(
-        self,
-    ) -> tuple[t.Mapping[str, Metadata], t.Mapping[str, t.Any]]: ...
+        def known_databases(
+            self,
+        ) -> tuple[t.Mapping[str, Metadata], t.Mapping[str, t.Any]]: ...
 
 
 class Live:
@@ -130,8 +128,8 @@ class Live:
             return settings_of(
                 self.given_config, current_app.config, self.owner.context_options()
             )
-        settings = settings_room.read(current_app.config, current_app.root_path)
-        return dataclasses.replace(settings, context=self.owner.context_options())
+        settings = self._state.settings(current_app.config, current_app.root_path)
+        return settings.replace(context=self.owner.context_options())
 
     def history(self, *, fresh: bool = False) -> History:
         """The revision files, as they are now.
@@ -139,7 +137,7 @@ class Live:
         :raises HistoryError: There is no folder for them.
         """
         settings = self.settings
-        if not settings.script_location.is_dir():
+        if not os.path.isdir(settings.script_location):
             raise HistoryError(
                 f"There is no migrations folder {str(settings.script_location)!r}.",
                 fix="'flask db mkdir' makes it; ALEMBIC['script_location'] names another.",

@@ -9,7 +9,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import SetupError
 from ..errors import TargetError
-from . import heads as heads_room
 from . import targets
 from .environments import Applied
 from .environments import environment_of
@@ -86,6 +85,8 @@ class Readings:
 
     def status(self, names: Names = None) -> tuple[Status, ...]:
         """Tell how far each database is."""
+        from . import heads as heads_room
+
         history = self._history()
         found = self._environment.applied(names)
         before = self._before(found, history)

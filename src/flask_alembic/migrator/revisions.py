@@ -46,8 +46,6 @@ from .headers import entry_of_module
 from .headers import execute
 from .headers import module_name
 from .history import History
-from .order import Frontier
-from .order import without_inherited
 
 _Map = dict[str | tuple[()] | None, Revision | None]
 
@@ -238,6 +236,8 @@ class LinearRevisionMap(RevisionMap):
         map_ = self._revision_map
         todo = {rev.revision: rev for rev in revisions}
         starts = {rev.revision for rev in heads if rev.revision in todo}
+        from .order import Frontier
+
         frontier = Frontier(
             {
                 id_: [name for name in rev._normalized_down_revisions if name in todo]
@@ -288,6 +288,8 @@ def _normalize(revisions: list[Revision]) -> None:
     kept: dict[str, tuple[str, ...]] = {}
     if needed:
         parents = {r.revision: r._versioned_down_revisions for r in revisions}
+        from .order import without_inherited
+
         kept = without_inherited(parents, needed)
     for rev in revisions:
         rev._normalized_resolved_dependencies = kept.get(rev.revision, ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import time
 import typing as t
@@ -27,6 +28,23 @@ if t.TYPE_CHECKING:
 log = logging.getLogger("alembic.runtime.migration")
 
 
+@contextlib.contextmanager
+def _leaving_what_was_there() -> t.Iterator[None]:
+    """Let the garbage collector look at what the block makes, and at nothing else.
+
+    All that was imported and read is there to stay, and each look at it takes as long as
+    some revisions do. What the application has set aside by itself stays so.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 class Running:
     """The steps of one database's plan, on their way.
 
@@ -49,10 +67,14 @@ class Running:
         """
         context, part = self._context, self._context.part
         steps = zip(context.planned or (), part.steps, strict=True)
-        for number, (step, described) in enumerate(steps, 1):
-            part.emit("step_started", number, step=described)
-            result = self._in_transaction(step, described)
-            part.emit("step_finished", number, step=described, result=result)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_leaving_what_was_there())
+            for watcher in context.watchers:
+                stack.enter_context(watcher.run())
+            for number, (step, described) in enumerate(steps, 1):
+                part.emit("step_started", number, step=described)
+                result = self._in_transaction(step, described)
+                part.emit("step_finished", number, step=described, result=result)
 
     def _in_transaction(self, step: t.Any, described: Step) -> StepResult:
         context = self._context

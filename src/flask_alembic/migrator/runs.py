@@ -11,14 +11,14 @@ from contextvars import ContextVar
 
 from .. import signals
 from ..errors import MigrationError
-from ..results import DatabaseResult
-from ..results import Report
 
 if t.TYPE_CHECKING:
     from ..results import Database
+    from ..results import DatabaseResult
     from ..results import Event
     from ..results import EventKind
     from ..results import Outcome
+    from ..results import Report
     from ..results import Step
     from ..results import StepResult
     from .deploys.journal import Decision
@@ -66,9 +66,10 @@ def tell(event: Event) -> None:
         signals.send_event(event)
 
 
-@dataclasses.dataclass
 class DatabaseRun:
     """One database's part of a run, while it goes on.
+
+    No dataclass: every command that runs waits until its class is made.
 
     :param heads: What is applied, as far as it can't be undone any more.
     :param kept: How many of the results can't be undone any more.
@@ -79,32 +80,29 @@ class DatabaseRun:
     :param dry: What is committed is rolled back.
     """
 
-    database: Database
-    heads: tuple[str, ...] = ()
-    steps: tuple[Step, ...] = ()
-    results: list[StepResult] = dataclasses.field(default_factory=list)
-    warnings: list[str] = dataclasses.field(default_factory=list)
-    kept: int = 0
-    touched: bool = False
-    purged: bool = False
-    error: str | None = None
-    earlier: tuple[StepResult, ...] = ()
-    attempts: int = 1
-    dry: bool = False
+    def __init__(self, database: Database, *, dry: bool = False) -> None:
+        self.database = database
+        self.heads: tuple[str, ...] = ()
+        self.steps: tuple[Step, ...] = ()
+        self.results: list[StepResult] = []
+        self.warnings: list[str] = []
+        self.kept = 0
+        self.touched = False
+        self.purged = False
+        self.error: str | None = None
+        self.earlier: tuple[StepResult, ...] = ()
+        self.attempts = 1
+        self.dry = dry
 
     def again(self) -> DatabaseRun:
         """Begin another attempt; what this one has committed stays on record."""
-        kept = tuple(self.results[: self.kept])
-        return DatabaseRun(
-            self.database,
-            heads=self.heads,
-            warnings=self.warnings,
-            touched=self.touched,
-            purged=self.purged,
-            earlier=(*self.earlier, *kept),
-            attempts=self.attempts + 1,
-            dry=self.dry,
-        )
+        other = DatabaseRun(self.database, dry=self.dry)
+        other.heads = self.heads
+        other.warnings = self.warnings
+        other.touched, other.purged = self.touched, self.purged
+        other.earlier = (*self.earlier, *self.results[: self.kept])
+        other.attempts = self.attempts + 1
+        return other
 
     def warn(self, text: str) -> None:
         """Note what should be seen in the results; once, however often it is tried."""
@@ -112,7 +110,9 @@ class DatabaseRun:
             self.warnings.append(text)
 
     def emit(self, kind: EventKind, number: int = 0, **values: t.Any) -> None:
-        """Tell the listeners."""
+        """Tell the listeners; without any, the event isn't even made."""
+        if not (_listeners.get() or signals.receives(kind)):
+            return
         from ..results import Event
 
         total = len(self.steps)
@@ -151,6 +151,8 @@ class DatabaseRun:
 
     def result(self) -> DatabaseResult:
         """Freeze it."""
+        from ..results import DatabaseResult
+
         return DatabaseResult(
             database=self.database,
             outcome=self.outcome,
@@ -225,6 +227,8 @@ class Run:
 
     def report(self, error: BaseException | None = None) -> Report:
         """Freeze the run as a report."""
+        from ..results import Report
+
         return Report(
             command=self.command,
             ok=error is None,

@@ -33,6 +33,7 @@ from .deploys import limits
 from .deploys import locks
 from .deploys import retries
 from .environments import Applied
+from .environments import Environment
 from .environments import Names
 from .environments import Records
 from .environments import unanswered
@@ -48,7 +49,7 @@ logger = logging.getLogger(__name__)
 WRITING = frozenset(["upgrade", "downgrade", "stamp"])
 
 
-class Scripted:
+class Scripted(Environment):
     """Databases as an env.py connects to them."""
 
     def __init__(self, live: Live) -> None:

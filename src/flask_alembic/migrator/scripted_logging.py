@@ -33,45 +33,43 @@ _runs: list[object] = []
 _changes: list[_Change] = []
 
 
-class _LoggerState(t.NamedTuple):
-    """How a logger is set up; without arguments, as a new one is."""
+_State: t.TypeAlias = tuple[int, tuple[logging.Handler, ...], bool, bool]
+"""How a logger is set up: level, handlers, whether it propagates, whether it's off."""
 
-    level: int = logging.NOTSET
-    handlers: tuple[logging.Handler, ...] = ()
-    propagate: bool = True
-    disabled: bool = False
+_Snapshot: t.TypeAlias = dict[logging.Logger, _State]
 
-    @classmethod
-    def of(cls, logger: logging.Logger) -> _LoggerState:
-        return cls(
-            logger.level,
-            tuple(logger.handlers),
-            bool(logger.propagate),
-            bool(logger.disabled),
-        )
-
-    def restore(self, logger: logging.Logger) -> None:
-        logger.setLevel(self.level)
-        logger.handlers[:] = self.handlers
-        logger.propagate = self.propagate
-        logger.disabled = self.disabled
+_NEW: _State = (logging.NOTSET, (), True, False)
 
 
-_Snapshot: t.TypeAlias = dict[logging.Logger, _LoggerState]
+def _state(logger: logging.Logger) -> _State:
+    handlers = tuple(logger.handlers)
+    return logger.level, handlers, bool(logger.propagate), bool(logger.disabled)
 
 
-class _Change(t.NamedTuple):
+def _restore(logger: logging.Logger, state: _State) -> None:
+    """Set a logger up again; most are as they were."""
+    if _state(logger) == state:
+        return
+    level, handlers, propagate, disabled = state
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
+    logger.propagate = propagate
+    logger.disabled = disabled
+
+
+class _Change:
     """What one call of ``fileConfig`` did."""
 
-    before: _Snapshot
-    after: _Snapshot
+    def __init__(self, before: _Snapshot, after: _Snapshot) -> None:
+        self._before = before
+        self._after = after
 
     def undo(self) -> None:
         """Put back what nothing else has changed since."""
-        for logger, state in self.after.items():
-            if _LoggerState.of(logger) == state:
-                self.before.get(logger, _LoggerState()).restore(logger)
-        for handler in _handlers(self.after) - _handlers(_snapshot()):
+        for logger, state in self._after.items():
+            if _state(logger) == state:
+                _restore(logger, self._before.get(logger, _NEW))
+        for handler in _handlers(self._after) - _handlers(_snapshot()):
             handler.close()
 
 
@@ -121,7 +119,7 @@ def _gentle_file_config(
             if logger is logging.root:
                 _share_root(state)
             elif logger.name not in named:
-                state.restore(logger)
+                _restore(logger, state)
         _changes.append(_Change(before, _snapshot()))
 
 
@@ -148,15 +146,16 @@ def _named(parser: configparser.RawConfigParser) -> set[str]:
     return {parser.get(f"logger_{key}", "qualname") for key in keys if key != "root"}
 
 
-def _share_root(before: _LoggerState) -> None:
+def _share_root(before: _State) -> None:
     """Let the application and the ini file both have the root logger's lines."""
-    own = [h for h in before.handlers if not isinstance(h, logging.NullHandler)]
+    level, handlers, _, _ = before
+    own = [h for h in handlers if not isinstance(h, logging.NullHandler)]
     if not own:
         return
     shown = any(_on_terminal(handler) for handler in own)
     added = [h for h in logging.root.handlers if not (shown and _on_terminal(h))]
-    logging.root.handlers[:] = [*before.handlers, *added]
-    logging.root.setLevel(before.level)
+    logging.root.handlers[:] = [*handlers, *added]
+    logging.root.setLevel(level)
 
 
 def _on_terminal(handler: logging.Handler) -> bool:
@@ -168,11 +167,11 @@ def _on_terminal(handler: logging.Handler) -> bool:
 def _snapshot() -> _Snapshot:
     known = list(logging.root.manager.loggerDict.values())
     loggers = [logging.root, *(x for x in known if isinstance(x, logging.Logger))]
-    return {logger: _LoggerState.of(logger) for logger in loggers}
+    return {logger: _state(logger) for logger in loggers}
 
 
 def _handlers(snapshot: _Snapshot) -> set[logging.Handler]:
-    return {handler for state in snapshot.values() for handler in state.handlers}
+    return {handler for state in snapshot.values() for handler in state[1]}
 
 
 @contextlib.contextmanager

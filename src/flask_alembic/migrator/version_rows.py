@@ -10,6 +10,7 @@ asks for the connection, may look.
 from __future__ import annotations
 
 import contextlib
+import functools
 import typing as t
 
 import sqlalchemy as sa
@@ -91,8 +92,21 @@ class VersionRows(Heads):
             super()._write(None, to_)
 
     def _write(self, from_: str | None, to_: str | None) -> None:
-        if not self._late:
+        if self._late:
+            return
+        if from_ is None or to_ is None or self.context.as_sql:
             super()._write(from_, to_)
+            return
+        values = {"from_": from_, "to_": to_}
+        self._check(self.context.impl._exec(self._move, params=values), from_)
+
+    @functools.cached_property
+    def _move(self) -> sa.Update:
+        """Replaces a row by another; built once, as most steps do the same."""
+        column = self.context._version.c.version_num
+        change = self.context._version.update()
+        row = column == sa.bindparam("from_", type_=sa.String)
+        return change.where(row).values({column: sa.bindparam("to_", type_=sa.String)})
 
     def _on_execute(
         self,

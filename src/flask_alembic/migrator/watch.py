@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import HistoryError
+from .headers import read_content
 from .headers import read_entry
 from .headers import unloadable
 from .history import History
@@ -40,14 +41,19 @@ class _Look:
 
     :param recursive: Look into subfolders.
     :param sourceless: Compiled files count where there is no source.
+    :param first: Nothing is known yet: all files are going to be read, which tells
+        their stamps for less.
     """
 
-    def __init__(self, *, recursive: bool, sourceless: bool) -> None:
+    def __init__(
+        self, *, recursive: bool, sourceless: bool, first: bool = False
+    ) -> None:
         self.time = time.time_ns()
         self.folders: dict[str, int | None] = {}
-        self.files: dict[str, _Stamp] = {}
+        self.files: dict[str, _Stamp | None] = {}
         self._recursive = recursive
         self._sourceless = sourceless
+        self._first = first
 
     def scan(self, folder: str) -> None:
         """Find the revision files of a folder, in the order of Alembic."""
@@ -84,16 +90,20 @@ class _Look:
 
     def _add(self, item: os.DirEntry[str]) -> None:
         path, name = item.path, item.name
-        if item.is_symlink():
+        linked = item.is_symlink()
+        if linked:
             path = os.path.realpath(path)
             name = os.path.basename(path)
         if not self._counts(name, path) or path in self.files:
+            return
+        if self._first and not linked and name.endswith(".py"):
+            self.files[path] = None
             return
         try:
             self.files[path] = _stamp(item.stat())
         except FileNotFoundError as error:
             # Without its target it is broken; a plain file was just taken away.
-            if item.is_symlink():
+            if linked:
                 raise unloadable(path, error) from error
 
     def _counts(self, name: str, path: str) -> bool:
@@ -190,7 +200,7 @@ class HistoryCache:
     def _look(self) -> None:
         """Look at every file, and read those that are new or changed."""
         self._last = None
-        look = _Look(**self._options)
+        look = _Look(**self._options, first=not self._stamps)
         for location in self._locations:
             look.scan(os.path.realpath(location))
         for path in self._entries.keys() - look.files.keys():
@@ -200,24 +210,34 @@ class HistoryCache:
         changed = {
             path: stamp
             for path, stamp in look.files.items()
-            if known.get(path) != stamp or path in unsettled
+            if stamp is None or known.get(path) != stamp or path in unsettled
         }
         rewritten = any(
             known.get(path, stamp) != stamp for path, stamp in changed.items()
         )
         for path, stamp in changed.items():
             self._read(path, stamp, look.time)
-        # The same, which needn't be kept twice.
-        self._stamps = look.files
-        entries = [self._entries[path] for path in look.files]
+        entries = [self._entries[path] for path in look.files if path in self._entries]
+        # It is all in the stamps.
+        look.files = {}
         # What was made from the old files isn't to be used again, even if their heads
         # are the same.
         if rewritten or entries != list(self._history.entries.values()):
             self._history = History(entries)
         self._last = look
 
-    def _read(self, path: str, stamp: _Stamp, looked: int) -> None:
-        self._entries[path] = read_entry(path)
+    def _read(self, path: str, stamp: _Stamp | None, looked: int) -> None:
+        raw = None
+        if stamp is None:
+            try:
+                raw, stat = read_content(path)
+            except FileNotFoundError:
+                # It was just taken away.
+                return
+            except OSError as error:
+                raise unloadable(path, error) from error
+            stamp = _stamp(stat)
+        self._entries[path] = read_entry(path, raw)
         self._stamps[path] = stamp
         # For nearly all files the first is the answer, and thousands are asked about.
         if max(stamp[:2]) <= looked - _TICK or _settled(time.time_ns(), *stamp[:2]):

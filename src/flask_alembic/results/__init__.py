@@ -15,9 +15,6 @@ if t.TYPE_CHECKING:
     from .adoptions import AdoptionState as AdoptionState
     from .data import Data as Data
     from .databases import Database as Database
-    from .databases import DatabaseState as DatabaseState
-    from .databases import readiness as readiness
-    from .databases import Status as Status
     from .drafts import Draft as Draft
     from .drafts import Operation as Operation
     from .drafts import Question as Question
@@ -37,6 +34,9 @@ if t.TYPE_CHECKING:
     from .runs import Outcome as Outcome
     from .snapshots import Snapshot as Snapshot
     from .snapshots import SnapshotState as SnapshotState
+    from .statuses import DatabaseState as DatabaseState
+    from .statuses import readiness as readiness
+    from .statuses import Status as Status
     from .steps import Blocks as Blocks
     from .steps import Direction as Direction
     from .steps import Drop as Drop
@@ -56,7 +56,7 @@ _HOMES: t.Mapping[str, str] = {
     "Data": "data",
     "Database": "databases",
     "DatabaseResult": "runs",
-    "DatabaseState": "databases",
+    "DatabaseState": "statuses",
     "Direction": "steps",
     "Draft": "drafts",
     "Drop": "steps",
@@ -68,7 +68,7 @@ _HOMES: t.Mapping[str, str] = {
     "Outcome": "runs",
     "Plan": "steps",
     "Question": "drafts",
-    "readiness": "databases",
+    "readiness": "statuses",
     "RecordedStep": "records",
     "Report": "reports",
     "Revision": "revisions",
@@ -79,7 +79,7 @@ _HOMES: t.Mapping[str, str] = {
     "SnapshotState": "snapshots",
     "Statement": "steps",
     "StatementState": "records",
-    "Status": "databases",
+    "Status": "statuses",
     "Step": "steps",
     "StepResult": "steps",
     "StepState": "steps",

@@ -13,7 +13,7 @@ if t.TYPE_CHECKING:
 AdoptionState = t.Literal["nothing", "planned", "done", "refused", "undone"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Adoption(Data):
     """How a folder of Flask-Migrate or plain Alembic becomes one without env.py.
 

@@ -26,9 +26,31 @@ def _plain(value: t.Any) -> t.Any:
 
 
 class Data:
-    """Base of all results: the conversion to plain data."""
+    """Base of all results: the conversion to plain data, equality and representation.
+
+    The last two as a dataclass has them. Here once: made for each class anew they are
+    a third of what commands wait for until a class is made.
+    """
 
     __slots__ = ()
+
+    def _values(self) -> dict[str, t.Any]:
+        fields = dataclasses.fields(t.cast(t.Any, self))
+        return {field.name: getattr(self, field.name) for field in fields}
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._values().values()))
+
+    def __repr__(self) -> str:
+        values = ", ".join(
+            f"{name}={value!r}" for name, value in self._values().items()
+        )
+        return f"{type(self).__qualname__}({values})"
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the result as dicts, lists, strings and numbers."""

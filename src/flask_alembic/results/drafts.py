@@ -12,7 +12,7 @@ if t.TYPE_CHECKING:
     from .revisions import Revision
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Operation(Data):
     """One difference between models and database.
 
@@ -30,7 +30,7 @@ class Operation(Data):
     finding: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Question(Data):
     """Something that a comparison can't know.
 
@@ -51,7 +51,7 @@ class Question(Data):
     default: t.Any = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Draft(Data):
     """A comparison of models and database, and the file written from it.
 

@@ -9,7 +9,7 @@ from .data import Data
 
 if t.TYPE_CHECKING:
     from .databases import Database
-    from .databases import Status
+    from .statuses import Status
     from .steps import Step
     from .steps import StepResult
 
@@ -25,7 +25,7 @@ EventKind = t.Literal[
 ]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Event(Data):
     """Progress, while it happens.
 

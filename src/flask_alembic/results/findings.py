@@ -10,7 +10,7 @@ from .data import Data
 Severity = t.Literal["info", "warning", "error"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Finding(Data):
     """Something worth knowing about a revision or a set-up.
 

@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
     from .steps import StepState
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class RecordedStep(Data):
     """What the record of a database says of one step.
 
@@ -45,7 +45,7 @@ class RecordedStep(Data):
 StatementState = t.Literal["done", "missing", "unknown"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class UnfinishedStatement(Data):
     """A statement of a revision that was interrupted, as the journal has it.
 
@@ -61,7 +61,7 @@ class UnfinishedStatement(Data):
     note: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Unfinished(Data):
     """A revision that was interrupted where statements commit one by one.
 

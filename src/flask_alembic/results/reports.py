@@ -9,7 +9,6 @@ from .data import Data
 
 if t.TYPE_CHECKING:
     from .adoptions import Adoption
-    from .databases import Status
     from .drafts import Draft
     from .findings import Finding
     from .records import RecordedStep
@@ -17,13 +16,14 @@ if t.TYPE_CHECKING:
     from .revisions import Revision
     from .runs import DatabaseResult
     from .snapshots import Snapshot
+    from .statuses import Status
     from .steps import Plan
 
 SCHEMA_VERSION = 1
 """The layout of :meth:`Report.as_dict`; raised when a key changes its meaning."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Report(Data):
     """The answer of one command.
 

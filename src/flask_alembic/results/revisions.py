@@ -7,7 +7,7 @@ import dataclasses
 from .data import Data
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Revision(Data):
     """What the head of a revision file says.
 
@@ -25,7 +25,7 @@ class Revision(Data):
     path: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class LogEntry(Data):
     """A revision and its place in the history.
 

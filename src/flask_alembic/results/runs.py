@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
 Outcome = t.Literal["done", "unchanged", "rolled_back", "partial", "failed"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class DatabaseResult(Data):
     """What became of one database during a run.
 

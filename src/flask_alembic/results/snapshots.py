@@ -13,7 +13,7 @@ if t.TYPE_CHECKING:
 SnapshotState = t.Literal["written", "current", "behind", "stale", "missing"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Snapshot(Data):
     """A file that builds an empty database as a part of the revisions would.
 

@@ -21,7 +21,7 @@ ROWS_COUNTED = 100_000
 """How far the rows of a table are counted."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Statement(Data):
     """One SQL statement.
 
@@ -36,7 +36,7 @@ class Statement(Data):
     in_transaction: bool = True
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Drop(Data):
     """A table or a column that a statement drops.
 
@@ -50,7 +50,7 @@ class Drop(Data):
     rows: int | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Step(Data):
     """One revision going one way, or a snapshot of many.
 
@@ -67,7 +67,7 @@ class Step(Data):
     note: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Plan(Data):
     """What a command would do to one database.
 
@@ -82,7 +82,7 @@ class Plan(Data):
     steps: tuple[Step, ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class TableLock(Data):
     """The strongest lock that a dry run took on a table; it lasts until the commit.
 
@@ -101,7 +101,7 @@ class TableLock(Data):
     bytes: int | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
 class StepResult(Data):
     """What became of a step.
 

@@ -22,8 +22,11 @@ from ..journal import Entry
 from ..journal import Key
 from .inverse import inverse
 
+if t.TYPE_CHECKING:
+    from .listening import Listening
+
 _COLUMNS = (
-    "revision, direction, number, checksum, kind, digest, sql_text, objects,"
+    "revision, direction, number, code, kind, digest, sql_text, objects,"
     " fingerprint, result, undoing, session"
 )
 
@@ -55,6 +58,7 @@ class MySQLJournal:
         self._table = ".".join(quote(part) for part in parts)
         style = connection.dialect.paramstyle
         self._mark = "?" if style == "qmark" else "%s"
+        self._listening: Listening
 
     # -- raw cursors -------------------------------------------------------------------
 
@@ -87,7 +91,7 @@ class MySQLJournal:
         self.run(
             f"CREATE TABLE IF NOT EXISTS {self._table} ("
             "revision VARCHAR(255) NOT NULL, direction VARCHAR(16) NOT NULL,"
-            " number INT NOT NULL, checksum CHAR(64) NOT NULL, kind VARCHAR(16) NOT NULL,"
+            " number INT NOT NULL, code TEXT NOT NULL, kind VARCHAR(16) NOT NULL,"
             " digest CHAR(64), sql_text MEDIUMTEXT NOT NULL, objects TEXT NOT NULL,"
             " fingerprint CHAR(64), result LONGTEXT, undoing BOOL NOT NULL,"
             " session BIGINT NOT NULL, PRIMARY KEY (revision, direction, number)"
@@ -127,8 +131,13 @@ class MySQLJournal:
         """Write entries in the open transaction, in place of those with their number."""
         marks = ", ".join([self._mark] * 12)
         sql = f"REPLACE INTO {self._table} ({_COLUMNS}) VALUES ({marks})"
+        rows = [_row(key, entry) for entry in entries]
         with contextlib.closing(self._connection.connection.cursor()) as cursor:
-            cursor.executemany(sql, [_row(key, entry) for entry in entries])
+            if len(rows) == 1:
+                # A driver that makes one statement of several rows takes longer.
+                cursor.execute(sql, rows[0])
+            else:
+                cursor.executemany(sql, rows)
 
     def forget(self, keys: t.Iterable[Key]) -> None:
         """Delete the entries of revisions, in the open transaction."""
@@ -136,10 +145,10 @@ class MySQLJournal:
             sql = f"DELETE FROM {self._table} WHERE revision = ? AND direction = ?"
             self.run(sql, *key)
 
-    def settle(self, key: Key, entries: t.Sequence[Entry], checksum: str) -> None:
+    def settle(self, key: Key, entries: t.Sequence[Entry], code: str) -> None:
         """Write entries as they were judged, delete the others, and commit."""
         for entry in entries:
-            entry.checksum = checksum
+            entry.code = code
         self.forget([key])
         if entries:
             self.write(key, entries)
@@ -194,13 +203,20 @@ class MySQLJournal:
 
     # -- both ways ---------------------------------------------------------------------
 
+    def listening(self) -> contextlib.AbstractContextManager[t.Any]:
+        """Listen to the connection in the block, once for all that is recorded."""
+        from .listening import Listening
+
+        self._listening = Listening(self._connection)
+        return self._listening
+
     def recording(
-        self, key: Key, entries: t.Sequence[Entry], checksum: str
+        self, key: Key, entries: t.Sequence[Entry], code: str
     ) -> contextlib.AbstractContextManager[t.Any]:
         """Replay the entries, then record, while the revision's function runs."""
         from .recorder import Recorder
 
-        return Recorder(self, self._connection, key, entries, checksum)
+        return Recorder(self, self._connection, self._listening, key, entries, code)
 
     def inverse(self, entry: Entry) -> str | None:
         """SQL that takes a statement back; "" if there is nothing to take back."""
@@ -233,7 +249,7 @@ def _row(key: Key, entry: Entry) -> tuple[t.Any, ...]:
     return (
         *key,
         entry.number,
-        entry.checksum,
+        entry.code,
         entry.kind,
         entry.digest,
         entry.sql[:_LONGEST_SQL],
@@ -248,7 +264,7 @@ def _row(key: Key, entry: Entry) -> tuple[t.Any, ...]:
 def _entry(row: t.Sequence[t.Any]) -> Entry:
     return Entry(
         number=row[2],
-        checksum=row[3],
+        code=row[3],
         kind=row[4],
         digest=row[5],
         sql=row[6],

@@ -14,7 +14,6 @@ import functools
 import typing as t
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from ..journal import Divergence
@@ -33,13 +32,15 @@ from .values import UnstorableError
 
 if t.TYPE_CHECKING:
     from .journal import MySQLJournal
+    from .listening import Listening
 
 _DEADLOCK = 1213
 
 
 class Recorder(contextlib.AbstractContextManager["Recorder"]):
-    """Listens to a connection while a revision's function runs.
+    """Is told what a connection does while a revision's function runs.
 
+    :param listening: Tells it.
     :param entries: What an interrupted run has done; each one is done.
     """
 
@@ -47,15 +48,17 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         self,
         journal: MySQLJournal,
         connection: sa.Connection,
+        listening: Listening,
         key: Key,
         entries: t.Sequence[Entry],
-        checksum: str,
+        code: str,
     ) -> None:
         self._journal = journal
         self._connection = connection
+        self._listening = listening
         self._key = key
         self._recorded = entries
-        self._checksum = checksum
+        self._code = code
         self._count = 0
         self._entry: Entry | None = None
         self._replayed: Entry | None = None
@@ -66,22 +69,13 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         self._stopped: Divergence | None = None
         self._own_transaction = False
         self._modes = Modes(journal, connection)
-        self._listeners: list[tuple[str, t.Any, bool]] = [
-            ("before_cursor_execute", self._before, True),
-            ("after_cursor_execute", self._after, False),
-            ("commit", self._on_commit, False),
-        ]
 
     def __enter__(self) -> t.Self:
-        for name, listener, retval in self._listeners:
-            event.listen(
-                self._connection, name, listener, **({"retval": True} if retval else {})
-            )
+        self._listening.recorder = self
         return self
 
     def __exit__(self, kind: t.Any, error: t.Any, trace: t.Any) -> None:
-        for name, listener, _ in self._listeners:
-            event.remove(self._connection, name, listener)
+        self._listening.recorder = None
         if error is not None:
             self._forget_failure()
             return
@@ -112,15 +106,15 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
 
     # -- events ------------------------------------------------------------------------
 
-    def _before(
+    def before(
         self,
-        _: sa.Connection,
         cursor: t.Any,
         sql: str,
         parameters: t.Any,
         context: t.Any,
         executemany: bool,
     ) -> tuple[str, t.Any]:
+        """See a statement that is about to run; give what shall run in its place."""
         if self._stopped is not None:
             # The revision has caught it, and would go on.
             raise self._stopped
@@ -133,7 +127,7 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
             found.kind,
             digest(sql, parameters),
             found.objects,
-            checksum=self._checksum,
+            code=self._code,
             session=self._journal.session,
         )
         if found.lost:
@@ -146,15 +140,8 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         self._announce(entry)
         return sql, parameters
 
-    def _after(
-        self,
-        _: sa.Connection,
-        cursor: t.Any,
-        sql: str,
-        parameters: t.Any,
-        context: t.Any,
-        executemany: bool,
-    ) -> None:
+    def after(self, cursor: t.Any, context: t.Any) -> None:
+        """See what a statement gave."""
         if self._replayed is not None:
             old, self._replayed = self._replayed, None
             with self._stopping():
@@ -190,7 +177,7 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
             self._own_transaction = False
             self._journal.rollback()
 
-    def _on_commit(self, _: sa.Connection) -> None:
+    def committing(self) -> None:
         """Let the revision's own COMMIT take the journal with it."""
         if self._lock is None and any(entry.kind == "write" for entry in self._buffer):
             self._journal.write(self._key, self._buffer)

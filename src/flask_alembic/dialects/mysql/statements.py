@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import typing as t
 
@@ -51,14 +52,16 @@ _REPEATABLE = frozenset(
         "CACHE",
     ]
 )
+_HEAD = 64
+"""Tokens before the columns of a table or an index, and more."""
+
 _NO_LOG = "NO_WRITE_TO_BINLOG"
 _ROUTINES = frozenset(["TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"])
 _TYPES = _ROUTINES | frozenset(["TABLE", "VIEW", "SEQUENCE", "INDEX"])
 _DATABASES = frozenset(["DATABASE", "SCHEMA"])
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Token:
+class Token(t.NamedTuple):
     """A piece of SQL that isn't white space or a comment.
 
     :param word: In capitals, if it is a bare word; "" otherwise.
@@ -119,6 +122,9 @@ def meaning(sql: str) -> Meaning:
         return Meaning("write")
     if word in _READS:
         return _reading(sql)
+    if word == "CREATE":
+        # What it makes, and of which table, is said at the beginning.
+        return _schema(list(itertools.islice(tokens(sql), _HEAD)))
     words = list(tokens(sql))
     if word == "WITH":
         changes = any(w.word in _WRITES and w.depth == 0 for w in words)
@@ -127,7 +133,7 @@ def meaning(sql: str) -> Meaning:
         return _session(sql, words)
     if word in _REPEATABLE:
         return _repeatable(words)
-    if word in ("CREATE", "ALTER", "DROP", "RENAME"):
+    if word in ("ALTER", "DROP", "RENAME"):
         return _schema(words)
     return _UNKNOWN
 

@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
     from .expressions import MySQLExpressions
     from .keys import MySQLKeys
     from .references import MySQLReferences
+    from .whole import WholeTable
 
 
 class MySQLSetup(TransactionalSetup):
@@ -113,6 +114,13 @@ class MySQLSupport(DialectSupport):
         from .journal import MySQLJournal
 
         return MySQLJournal(connection, table=table, schema=schema)
+
+    @property
+    def whole_table(self) -> type[WholeTable]:
+        """Each statement commits: the fewer, the better."""
+        from .whole import WholeTable
+
+        return WholeTable
 
     def scratch(self, engine: sa.Engine, name: str) -> Scratch:
         """A database with the tables of another one."""

@@ -11,7 +11,9 @@ import typing as t
 from sqlalchemy.engine.reflection import ReflectionDefaults
 
 from ..bulk import Description
-from ..bulk import FoundColumn
+from ..bulk import FoundColumns
+from ..bulk import FoundItem
+from ..bulk import FoundReference
 from .facts import Table
 
 Info: t.TypeAlias = dict[str, t.Any]
@@ -22,10 +24,9 @@ def one_of_each_sort(tables: t.Iterable[Table]) -> list[Table]:
     chosen: list[Table] = []
     seen: set[str] = set()
     for table in tables:
-        words = table.words()
-        if not words <= seen:
+        if not seen.issuperset(table.words.each()):
             chosen.append(table)
-            seen |= words
+            seen.update(table.words.each())
     return chosen
 
 
@@ -40,39 +41,60 @@ class Sorts:
 
         :param told: Kind of reflection -> what it says.
         """
+        words, parts = table.words, table.parts()
         constraints = [info for kind in _OF_CONSTRAINTS for info in told[kind]]
-        named = [(name, word) for name, word, *_ in table.columns]
-        self._learn(named, told["columns"])
-        named = [(name, word) for _, name, word, *_ in table.constraints]
-        self._learn(named, [told["pk_constraint"], *constraints])
-        self._learn([(name, word) for name, word, _ in table.indexes], told["indexes"])
-        self._infos.setdefault(table.word, told.get("table_options", {}))
+        names = [part[0] for part in parts.constraints]
+        self._learn(parts.names, words.columns, told["columns"])
+        self._learn(names, words.constraints, [told["pk_constraint"], *constraints])
+        names = [part[0] for part in parts.indexes]
+        self._learn(names, words.indexes, told["indexes"])
+        self._infos.setdefault(words.table, told.get("table_options", {}))
 
     def _learn(
-        self, words: t.Iterable[tuple[str, str]], told: t.Iterable[Info]
+        self, names: t.Iterable[str], words: t.Iterable[str], told: t.Iterable[Info]
     ) -> None:
         infos = {info["name"]: info for info in told}
-        for name, word in words:
+        for name, word in zip(names, words, strict=False):
             if name in infos:
                 self._infos.setdefault(word, infos[name])
 
     def know(self, table: Table) -> bool:
         """Whether all words of a table have been learnt."""
-        return table.words() <= self._infos.keys()
+        return all(word in self._infos for word in table.words.each())
 
     def describe(self, table: Table) -> Description:
         """Tell what reflection would tell of a table."""
-        infos = self._infos
-        keys = self._constraints(table)
+        infos, words, parts = self._infos, table.words, table.parts()
+        key = _NO_KEY
+        uniques: list[FoundItem] = []
+        references: list[FoundReference] = []
+        for word, part in zip(words.constraints, parts.constraints, strict=True):
+            name, columns, schema, other, referred = part
+            info = infos[word]
+            if word[0] == "f":
+                found = FoundReference(name, columns, schema, other, referred, info)
+                references.append(found)
+            elif word[0] == "u":
+                uniques.append(FoundItem(name, columns, info))
+            else:
+                # A table with checks is like no other.
+                key = FoundItem(name, columns, info)
         return Description(
+            FoundColumns(
+                parts.names,
+                [infos[word] for word in words.columns],
+                parts.defaults,
+                parts.comments,
+            ),
+            key,
+            references,
+            uniques,
             [
-                FoundColumn(name, infos[word], default, comment)
-                for name, word, default, comment in table.columns
+                FoundItem(name, columns, infos[word])
+                for word, (name, columns) in zip(
+                    words.indexes, parts.indexes, strict=True
+                )
             ],
-            keys["pk_constraint"],
-            keys["foreign_keys"],
-            keys["unique_constraints"],
-            self._indexes(table),
             (),
             table.comment,
         )
@@ -82,52 +104,55 @@ class Sorts:
 
         :param kind: Its name in the names of reflection's methods.
         """
-        if kind == "columns":
-            return [
-                {**self._infos[word], "name": name, "default": text, "comment": comment}
-                for name, word, text, comment in table.columns
-            ]
-        if kind == "indexes":
-            return self._indexes(table)
         if kind == "table_comment":
             return {"text": table.comment}
         if kind == "table_options":
-            return dict(self._infos[table.word])
-        # A table with checks is like no other.
-        return self._constraints(table).get(kind, [])
+            return dict(self._infos[table.words.table])
+        found = self.describe(table)
+        match kind:
+            case "columns":
+                return _columns(found.columns)
+            case "pk_constraint":
+                return _item(found.key, "constrained_columns")
+            case "foreign_keys":
+                return [_reference(key) for key in found.foreign_keys]
+            case "unique_constraints":
+                return [_item(unique, "column_names") for unique in found.uniques]
+            case "indexes":
+                return [_index(index) for index in found.indexes]
+        return []
 
-    def _constraints(self, table: Table) -> dict[str, t.Any]:
-        keys: list[Info] = []
-        uniques: list[Info] = []
-        primary: t.Any = None
-        for letter, name, word, columns, schema, other, referred in table.constraints:
-            info = {**self._infos[word], "name": name}
-            if letter == "u":
-                info["column_names"] = columns
-                uniques.append(info)
-                continue
-            info["constrained_columns"] = columns
-            if letter == "p":
-                primary = info
-                continue
-            info["referred_schema"] = schema
-            info["referred_table"] = other
-            info["referred_columns"] = referred
-            keys.append(info)
-        return {
-            "pk_constraint": primary or ReflectionDefaults.pk_constraint(),
-            "foreign_keys": keys,
-            "unique_constraints": uniques,
-        }
 
-    def _indexes(self, table: Table) -> list[Info]:
-        found: list[Info] = []
-        for name, word, columns in table.indexes:
-            info = {**self._infos[word], "name": name, "column_names": columns}
-            if "duplicates_constraint" in info:
-                info["duplicates_constraint"] = name
-            found.append(info)
-        return found
+_NO_KEY = FoundItem(None, (), ReflectionDefaults.pk_constraint())
+
+
+def _columns(found: FoundColumns) -> list[Info]:
+    return [
+        {**info, "name": name, "default": default, "comment": comment}
+        for name, info, default, comment in zip(*found, strict=True)
+    ]
+
+
+def _item(found: FoundItem, columns: str) -> Info:
+    return {**found.info, "name": found.name, columns: list(found.columns)}
+
+
+def _index(found: FoundItem) -> Info:
+    info = _item(found, "column_names")
+    if "duplicates_constraint" in info:
+        info["duplicates_constraint"] = found.name
+    return info
+
+
+def _reference(found: FoundReference) -> Info:
+    return {
+        **found.info,
+        "name": found.name,
+        "constrained_columns": found.columns,
+        "referred_schema": found.schema,
+        "referred_table": found.table,
+        "referred_columns": found.referred,
+    }
 
 
 _OF_CONSTRAINTS = ["foreign_keys", "unique_constraints", "check_constraints"]

@@ -66,7 +66,7 @@ class PostgreSQLExpressions(ProbedExpressions):
 
     def made_plain(self, computed: sa.Computed) -> MadePlain | None:
         """By its expression, since PostgreSQL 13, if its values are stored."""
-        version = self.dialect.server_version_info or (0,)
+        version = t.cast("tuple[int, ...]", self.dialect.server_version_info or ())
         known = version >= (13,) and computed.persisted is not False
         return "expression" if known else None
 

@@ -14,6 +14,8 @@ from ..bulk import BulkReflection
 from ..bulk import Description
 from ..bulk import Descriptions
 from ..bulk import found_columns
+from ..bulk import found_items
+from ..bulk import found_references
 from ..bulk import TableKey
 from . import plain
 
@@ -102,9 +104,9 @@ class SQLiteBulk(BulkReflection):
         return Description(
             found_columns(ask("columns")) if found is None else found,
             plain.primary_key(rows),
-            ask("foreign_keys") if keys is None else keys,
-            [] if self._has_no_unique(key) else ask("unique_constraints"),
-            ask("indexes") if indexes is None else indexes,
+            found_references(ask("foreign_keys")) if keys is None else keys,
+            [] if self._has_no_unique(key) else found_items(ask("unique_constraints")),
+            found_items(ask("indexes")) if indexes is None else indexes,
             [] if self._has_no_check(key) else ask("check_constraints"),
             None,
         )

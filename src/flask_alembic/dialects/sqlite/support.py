@@ -8,7 +8,6 @@ table that others refer to, and are checked before each COMMIT instead.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import re
 import typing as t
@@ -24,9 +23,6 @@ from ..base import identifier
 from ..base import run_raw
 from ..base import sql_string
 from ..returning import on_return
-from .references import refuse_new
-from .references import Violations
-from .references import violations
 from .waits import SQLiteLock
 from .waits import SQLiteRepeats
 from .waits import SQLiteTimeouts
@@ -38,28 +34,38 @@ if t.TYPE_CHECKING:
     from .bulk import SQLiteBulk
     from .expressions import SQLiteExpressions
     from .keys import SQLiteKeys
+    from .references import Violations
 
 LEGACY_TRANSACTION_CONTROL = -1
 """``sqlite3.LEGACY_TRANSACTION_CONTROL``, which Python 3.11 doesn't have."""
 
 _SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
-_READS = re.compile(
+_READS = (
     rf"{_SPACE}(?:SELECT|VALUES|PRAGMA|EXPLAIN"
-    r"|WITH(?!.*\b(?:INSERT|UPDATE|DELETE|REPLACE\s+INTO)\b))\b",
-    re.IGNORECASE | re.DOTALL,
+    r"|WITH(?!.*\b(?:INSERT|UPDATE|DELETE|REPLACE\s+INTO)\b))\b"
 )
 # Who writes BEGIN by hand means it; the last three fail inside a transaction.
-_CONTROLS_TRANSACTION = re.compile(
-    rf"{_SPACE}(?:BEGIN|COMMIT|END|ROLLBACK|VACUUM|ATTACH|DETACH)\b",
-    re.IGNORECASE | re.DOTALL,
-)
+_CONTROLS_TRANSACTION = rf"{_SPACE}(?:BEGIN|COMMIT|END|ROLLBACK|VACUUM|ATTACH|DETACH)\b"
+_PLAIN_READS = ("SELECT ", "PRAGMA ")
+"""How statements begin that need no regular expression; at head all do."""
 
 
 def writes(statement: str) -> bool:
     """Whether a statement needs a transaction; at worst one too many."""
-    return bool(statement.strip()) and not (
-        _READS.match(statement) or _CONTROLS_TRANSACTION.match(statement)
-    )
+    if statement.startswith(_PLAIN_READS) or not statement.strip():
+        return False
+    return not (_matches(_READS, statement) or controls_transaction(statement))
+
+
+def controls_transaction(statement: str) -> bool:
+    """Whether a statement begins or ends a transaction, or fails inside of one."""
+    if statement.startswith(_PLAIN_READS):
+        return False
+    return _matches(_CONTROLS_TRANSACTION, statement)
+
+
+def _matches(pattern: str, statement: str) -> bool:
+    return re.match(pattern, statement, re.IGNORECASE | re.DOTALL) is not None
 
 
 def in_transaction(connection: sa.Connection) -> bool:
@@ -68,22 +74,14 @@ def in_transaction(connection: sa.Connection) -> bool:
     return bool(driver and driver.in_transaction)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class _DriverSettings:
     """How a driver's connection was before it became ours."""
 
-    isolation_level: str | None
-    autocommit: t.Any
-    foreign_keys: bool
-
-    @classmethod
-    def of(cls, connection: sa.Connection) -> _DriverSettings:
+    def __init__(self, connection: sa.Connection) -> None:
         driver = t.cast("t.Any", connection.connection.dbapi_connection)
-        return cls(
-            driver.isolation_level,
-            getattr(driver, "autocommit", None),
-            bool(run_raw(connection, "PRAGMA foreign_keys")[0][0]),
-        )
+        self.isolation_level = driver.isolation_level
+        self.autocommit = getattr(driver, "autocommit", None)
+        self.foreign_keys = bool(run_raw(connection, "PRAGMA foreign_keys")[0][0])
 
     @property
     def always_in_transaction(self) -> bool:
@@ -192,6 +190,9 @@ class SQLiteSetup(ConnectionSetup):
     def _check(self, *, committed: bool = False) -> None:
         if self._violations is None or self._checked:
             return
+        from .references import refuse_new
+        from .references import violations
+
         refuse_new(self._violations, violations(self.connection), committed=committed)
         self._checked = True
 
@@ -210,7 +211,7 @@ class SQLiteSetup(ConnectionSetup):
         """Switch the driver's transactions and foreign keys off, if not in use."""
         driver = t.cast("t.Any", self.connection.connection.dbapi_connection)
         if driver is not self._driver:
-            settings = _DriverSettings.of(self.connection)
+            settings = _DriverSettings(self.connection)
             if not settings.always_in_transaction and in_transaction(self.connection):
                 return False
             self._driver, self._settings = driver, settings
@@ -238,7 +239,7 @@ class SQLiteSetup(ConnectionSetup):
     def _on_execute(
         self, _: sa.Connection, __: t.Any, statement: str, *___: t.Any
     ) -> None:
-        if _CONTROLS_TRANSACTION.match(statement):
+        if controls_transaction(statement):
             return
         if self._is_autocommit():
             if self._autocommit and writes(statement):
@@ -265,6 +266,9 @@ class SQLiteSetup(ConnectionSetup):
         """Before a write, look at what is wrong without it."""
         if not self.callers:
             if self._violations is None:
+                # Late, as what only reads looks at none.
+                from .references import violations
+
                 self._violations = violations(self.connection)
             self._checked = False
 

@@ -23,13 +23,17 @@ def checksum(path: str | Path) -> str:
     :raises OSError: The file can't be read.
     """
     data = Path(path).read_bytes()
+    return checksum_of(data[_COMPILED_HEAD:] if is_compiled(path) else data)
+
+
+def checksum_of(data: bytes) -> str:
+    """The same, of what stands in a file."""
     try:
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(data)
         text = "".join(_written(tree))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        content = data[_COMPILED_HEAD:] if is_compiled(path) else data
-        return hashlib.sha256(content).hexdigest()
+        return hashlib.sha256(data).hexdigest()
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import re
 import time
 import typing as t
+from pathlib import Path
 
 from alembic.runtime.migration import RevisionStep
 
@@ -22,7 +24,8 @@ from ...results import UnfinishedStatement
 from ..snapshots.files import path_of
 from ..snapshots.step import SnapshotStep
 from ..snapshots.use import JOURNAL_KEY
-from . import checksum as checksum_room
+from .checksum import checksum
+from .checksum import checksum_of
 from .watchers import Watcher
 
 if t.TYPE_CHECKING:
@@ -34,6 +37,11 @@ _POLL = 0.1
 """Seconds between two looks at a session that is still at work."""
 
 MOST_LISTED = 6
+
+_LONGEST_CODE = 4_000
+"""Characters of a revision file that are written down with each statement of it."""
+
+_CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -108,6 +116,12 @@ class JournalWatcher(Watcher):
         return refusal(about, what)
 
     @contextlib.contextmanager
+    def run(self) -> t.Iterator[None]:
+        """Listen to the connection as long as there are steps."""
+        with self._journal.listening():
+            yield
+
+    @contextlib.contextmanager
     def step(self, step: t.Any, described: Step) -> t.Iterator[None]:
         """Replay and record what the revision's function does."""
         key = _key(step)
@@ -116,9 +130,9 @@ class JournalWatcher(Watcher):
             return
         self._prepare()
         entries = self._found.get(key, [])
-        checksum = checksum_room.checksum(described.revision.path)
+        code = _code(described.revision.path)
         try:
-            with self._journal.recording(key, entries, checksum):
+            with self._journal.recording(key, entries, code):
                 yield
         except Divergence as e:
             what = f"doesn't do the same again: {e}"
@@ -144,7 +158,7 @@ class JournalWatcher(Watcher):
         self._journal.create()
         for key, entries in self._found.items():
             path = _path(self.context, key)
-            self._journal.settle(key, entries, checksum_room.checksum(path))
+            self._journal.settle(key, entries, _code(path))
 
     def applied(self, step: t.Any, result: StepResult) -> None:
         """Delete the entries in the transaction that moves the version row."""
@@ -192,6 +206,19 @@ def _path(context: StepContext, key: Key) -> str:
         return str(path) if path.exists() else ""
     entry = context.history().entries.get(key.revision)
     return "" if entry is None else entry.revision.path
+
+
+def _code(path: str) -> str:
+    """A revision file as the journal keeps it: hashed when somebody asks, if it's short."""
+    data = Path(path).read_bytes()
+    if len(data) <= _LONGEST_CODE and data.isascii():
+        return data.decode()
+    return checksum(path)
+
+
+def _checksum(code: str) -> str:
+    """The checksum of what the journal has kept of a revision file."""
+    return code if _CHECKSUM.fullmatch(code) else checksum_of(code.encode())
 
 
 def wait_for(context: StepContext, journal: Journal, entry: Entry) -> None:
@@ -249,13 +276,13 @@ def describe(
 ) -> Unfinished:
     """Tell what of a revision has run."""
     path = _path(context, key)
-    known = {entry.checksum for entry in entries}
+    known = {_checksum(entry.code) for entry in entries}
     return Unfinished(
         database=context.target.describe(),
         revision=key.revision,
         direction=key.direction,
         path=path,
-        changed=bool(path) and known != {checksum_room.checksum(path)},
+        changed=bool(path) and known != {_checksum(_code(path))},
         statements=tuple(
             UnfinishedStatement(
                 entry.number, entry.sql, journal.judge(entry), _note(journal, entry)

@@ -33,7 +33,7 @@ def pauses(count: int) -> t.Iterator[float]:
         longest = min(LONGEST_PAUSE, longest * 2)
 
 
-class Obstacle(t.NamedTuple):
+class Obstacle:
     """An error that came from waiting for a lock in vain.
 
     :param message: What happened, where, and who is in the way.
@@ -41,11 +41,20 @@ class Obstacle(t.NamedTuple):
     :param tries: How often the statement was tried by itself.
     """
 
-    error: BaseException
-    part: DatabaseRun
-    message: str
-    again: bool
-    tries: int = 1
+    def __init__(
+        self,
+        error: BaseException,
+        part: DatabaseRun,
+        message: str,
+        *,
+        again: bool,
+        tries: int,
+    ) -> None:
+        self.error = error
+        self.part = part
+        self.message = message
+        self.again = again
+        self.tries = tries
 
 
 def meet(context: StepContext, error: BaseException, where: str = "") -> bool:
@@ -65,7 +74,9 @@ def meet(context: StepContext, error: BaseException, where: str = "") -> bool:
     statements = _watched.get(context.live)
     tries = 1 if statements is None else statements.tries(driver_error(error))
     again = context.can_begin_again
-    context.run.obstacle = Obstacle(error, context.part, message, again, tries)
+    context.run.obstacle = Obstacle(
+        error, context.part, message, again=again, tries=tries
+    )
     return True
 
 

@@ -31,6 +31,11 @@ class Watcher:
         """Look at what is about to run; nothing has run yet."""
 
     @contextlib.contextmanager
+    def run(self) -> t.Iterator[None]:
+        """Surround all the steps."""
+        yield
+
+    @contextlib.contextmanager
     def step(self, step: t.Any, described: Step) -> t.Iterator[None]:
         """Surround the revision's function; the version row isn't written yet.
 

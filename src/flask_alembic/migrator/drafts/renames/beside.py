@@ -6,7 +6,6 @@ So each is looked at on a connection of ours, which is closed after the look.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import typing as t
 
@@ -55,7 +54,7 @@ class Beside:
         return self._known
 
     def _find(self) -> dict[str, Target]:
-        settings = dataclasses.replace(self._live.settings, binds=True)
+        settings = self._live.settings.replace(binds=True)
         try:
             metadatas, engines = self._live.owner.known_databases()
             return databases.resolve(metadatas, engines, settings)

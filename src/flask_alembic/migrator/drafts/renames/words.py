@@ -7,6 +7,7 @@ import typing as t
 import sqlalchemy as sa
 from alembic.operations import ops
 
+from ..unchanged.view import left_out
 from .view import Key
 
 if t.TYPE_CHECKING:
@@ -93,14 +94,10 @@ class Words:
     def columns(self) -> dict[Key, dict[str, str]]:
         """Renames of columns that were said outright."""
         found: dict[Key, dict[str, str]] = {}
+        unchanged = left_out(self._autogen)
         for key, table in self._models.items():
             said = self._said_of(key)
-            was = {
-                str(column.info[WAS]).rpartition(".")[2]: column.name
-                for column in table.columns
-                # Looking at an info makes one.
-                if "info" in vars(column) and column.info.get(WAS)
-            }
+            was = {} if key in unchanged else _was_of(table)
             if said or was:
                 there = self._columns_there(key)
                 own = {old: new for old, new in was.items() if new not in there}
@@ -173,3 +170,13 @@ class Words:
                         yield f"{table}.{inner.column_name} (gone)"
                     elif isinstance(inner, ops.AddColumnOp):
                         yield f"{table}.{inner.column.name} (new)"
+
+
+def _was_of(table: sa.Table) -> dict[str, str]:
+    """Old name -> new name, as a model's columns say them."""
+    return {
+        str(column.info[WAS]).rpartition(".")[2]: column.name
+        for column in table.columns
+        # Looking at an info makes one.
+        if "info" in vars(column) and column.info.get(WAS)
+    }

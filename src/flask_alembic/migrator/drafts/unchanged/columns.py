@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 import sqlalchemy as sa
 from sqlalchemy.exc import CompileError
+from sqlalchemy.sql import functions
 from sqlalchemy.types import NullType
 
-from ....dialects.bulk import FoundColumn
+from ....dialects.bulk import FoundColumns
+from ....dialects.bulk import Info
 from ....dialects.columns import Pair
 from .types import Key
+from .types import made_of
 from .types import Types
 
 Column: t.TypeAlias = "sa.Column[t.Any]"
@@ -32,11 +36,18 @@ class Question(t.NamedTuple):
     default: bool
 
 
+class _Defaults(t.NamedTuple):
+    """A default as the database has it, and as the model has it."""
+
+    found: t.Any
+    own: str | None
+
+
 class Columns:
     """Compares columns.
 
-    Tables have few distinct ones: what was found of a pair of types holds for all others
-    that are made alike.
+    Tables have few distinct ones: what was found of a pair of columns holds for all
+    others that are told and made alike.
 
     :param reflect: Alembic's hook that changes what is reflected.
     :param is_serial: Whether a default is the next number of a sequence that a column of
@@ -57,13 +68,16 @@ class Columns:
         self._dialect: sa.Dialect = impl.dialect
         self._compiler = t.cast(t.Any, impl.dialect).ddl_compiler(impl.dialect, None)
         self._types = Types(self._same_type)
+        # An info that belongs to many columns is known by itself. It is held here, so
+        # that no other takes its place.
+        self._known: dict[Key, tuple[Key | None, Info]] = {}
         self._defaults: dict[Key, t.Any] = {}
         # Kinds of types whose owned sequences are no defaults to Alembic.
         self._serials: set[type[t.Any]] = set()
-        self._literals: dict[str, str] = {}
+        self._texts: dict[t.Any, str | None] = {}
 
     def compare(
-        self, schema: str | None, table: sa.Table, found: t.Sequence[FoundColumn]
+        self, schema: str | None, table: sa.Table, found: FoundColumns
     ) -> set[Key] | None:
         """Compare all columns of a table.
 
@@ -71,27 +85,29 @@ class Columns:
             same; None if something differs, or isn't known.
         """
         asked: set[Key] = set()
-        there = {column[0]: column for column in found}
-        if len(there) != len(table.columns):
+        columns = _in_order(table, found.names)
+        if columns is None:
             return None
-        commented = self._dialect.supports_comments
-        for wanted in table.columns:
-            column = there.get(wanted.name)
-            if column is None:
+        known, commented = self._known, self._dialect.supports_comments
+        for wanted, name, info, default, comment in zip(columns, *found, strict=True):
+            if wanted.system or wanted.constraints:
                 return None
-            _, info, default, comment = column
-            if (
-                info["nullable"] is not wanted.nullable
-                or wanted.system
-                or wanted.constraints
-                or not info.keys() <= _KNOWN
-                or (commented and (comment or None) != (wanted.comment or None))
-            ):
+            if commented and (comment or None) != (wanted.comment or None):
                 return None
-            key, same = self._types.compare(info["type"], wanted)
-            if same and default is None and wanted.server_default is None:
-                continue
-            question = self._question(schema, table, column, wanted, same, key)
+            defaults = _NONE
+            if default is not None or wanted.server_default is not None:
+                both = self._both_defaults(table, name, info, default, wanted)
+                if both is None:
+                    return None
+                defaults = both
+            key = (id(info), defaults, wanted.nullable, made_of(wanted.type))
+            try:
+                question, _ = known[key]
+            except (KeyError, TypeError):
+                question = self._question(schema, table, info, defaults, wanted)
+                # A type that is made of lists is like no other.
+                with contextlib.suppress(TypeError):
+                    known[key] = (question, info)
             if question is None:
                 return None
             if question is not _SAME:
@@ -118,50 +134,57 @@ class Columns:
         self,
         schema: str | None,
         table: sa.Table,
-        found: FoundColumn,
+        info: Info,
+        defaults: _Defaults,
         wanted: Column,
-        same: bool | None,
-        types: Key,
     ) -> Key | None:
         """What is left to ask; None where no answer would do."""
-        default = wanted.server_default
-        plain = default is None or isinstance(default, sa.DefaultClause)
-        if same is None or not plain:
+        if info["nullable"] is not wanted.nullable or not info.keys() <= _KNOWN:
             return None
-        text = self._found_default(table, found)
-        try:
-            own = self._own_default(wanted)
-        except CompileError:
+        types, same = self._types.compare(info["type"], wanted)
+        found, own = defaults
+        if same is None or not isinstance(found, str | None):
             return None
-        if same and text == own:
+        if same and found == own:
             return _SAME
-        if not isinstance(text, str | None) or (
-            text != own and wanted is table._autoincrement_column
-        ):
-            return None
-        key = (types, text, own, wanted.nullable)
+        key = (types, defaults, wanted.nullable)
         if key not in self.questions:
-            self.questions[key] = Question(
-                self._pair(schema, table, found, text, wanted), not same, text != own
-            )
+            pair = _pair(schema, table, info, found, wanted)
+            self.questions[key] = Question(pair, not same, found != own)
         return key
 
-    def _own_default(self, wanted: Column) -> str | None:
-        """A model's default as it stands in CREATE TABLE."""
-        if wanted.server_default is None:
+    def _both_defaults(
+        self,
+        table: sa.Table,
+        name: str,
+        info: Info,
+        default: str | None,
+        wanted: Column,
+    ) -> _Defaults | None:
+        """Read both; None where their texts say nothing."""
+        found, own = self._found_default(table, name, info, default), None
+        if wanted.server_default is not None:
+            if not isinstance(wanted.server_default, sa.DefaultClause):
+                return None
+            try:
+                own = self._own_default(wanted, wanted.server_default.arg)
+            except CompileError:
+                return None
+        if found != own and wanted is table._autoincrement_column:
             return None
-        value = getattr(wanted.server_default, "arg", None)
-        if not isinstance(value, str):
-            return t.cast(
-                "str | None", self._compiler.get_column_default_string(wanted)
-            )
-        if value not in self._literals:
-            self._literals[value] = self._compiler.get_column_default_string(wanted)
-        return self._literals[value]
+        return _Defaults(found, own)
 
-    def _found_default(self, table: sa.Table, found: FoundColumn) -> t.Any:
+    def _own_default(self, wanted: Column, arg: t.Any) -> str | None:
+        """A model's default as it stands in CREATE TABLE."""
+        key = _written_as(arg)
+        if key not in self._texts:
+            self._texts[key] = self._compiler.get_column_default_string(wanted)
+        return self._texts[key]
+
+    def _found_default(
+        self, table: sa.Table, name: str, info: Info, default: str | None
+    ) -> t.Any:
         """A default as Alembic gets it."""
-        name, info, default, _ = found
         if default is None:
             return None
         kind = type(info["type"])
@@ -177,22 +200,45 @@ class Columns:
                 self._serials.add(kind)
         return self._defaults[key]
 
-    def _pair(
-        self,
-        schema: str | None,
-        table: sa.Table,
-        found: FoundColumn,
-        default: str | None,
-        wanted: Column,
-    ) -> Pair:
-        clause = None if default is None else sa.DefaultClause(sa.text(default))
-        column: Column = sa.Column(
-            wanted.name,
-            found.info["type"],
-            server_default=clause,
-            nullable=wanted.nullable,
-        )
-        return Pair(schema, str(table.name), str(wanted.name), column, wanted)
+
+def _written_as(default: t.Any) -> t.Hashable:
+    """What defaults have in common that are written alike; most are known by themselves.
+
+    Tables often have one of the time at which a row was made.
+    """
+    kind: type[t.Any] = type(default)
+    if kind is sa.TextClause and not default._bindparams:
+        return kind, default.text
+    own = kind.__module__ == functions.__name__
+    if own and not getattr(default, "_has_args", True) and type(default.name) is str:
+        return kind, default.name, default.packagenames
+    return t.cast("t.Hashable", default)
 
 
+def _in_order(table: sa.Table, names: t.Sequence[str]) -> t.Sequence[Column] | None:
+    """A model's columns in another order; None if they aren't these."""
+    columns = list(table.columns)
+    if [column.name for column in columns] == names:
+        return columns
+    there = {column.name: column for column in columns}
+    if len(there) != len(names) or not there.keys() >= set(names):
+        return None
+    return [there[name] for name in names]
+
+
+def _pair(
+    schema: str | None,
+    table: sa.Table,
+    info: Info,
+    default: str | None,
+    wanted: Column,
+) -> Pair:
+    clause = None if default is None else sa.DefaultClause(sa.text(default))
+    column: Column = sa.Column(
+        wanted.name, info["type"], server_default=clause, nullable=wanted.nullable
+    )
+    return Pair(schema, str(table.name), str(wanted.name), column, wanted)
+
+
+_NONE = _Defaults(None, None)
 _SAME = object()

@@ -13,18 +13,14 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.sql import ClauseElement
 
 from ....dialects.bulk import Description
+from ....dialects.bulk import FoundItem
+from ....dialects.bulk import FoundReference
 from ....dialects.bulk import Info
+from .infos import Infos
 
-
-class Named(t.NamedTuple):
-    """An index or a unique constraint.
-
-    :param name: None for one without.
-    """
-
-    name: str | None
-    columns: tuple[str, ...]
-    unique: bool
+Named: t.TypeAlias = "tuple[str | None, list[str], bool]"
+"""Name, if it has one, columns, and whether they are unique together: an index or a
+unique constraint."""
 
 
 class Constraints:
@@ -42,6 +38,10 @@ class Constraints:
             dialect.max_constraint_name_length,
         )
         self._longest = min(filter(None, lengths))
+        self._of_keys = Infos(_is_plain_key)
+        self._of_uniques = Infos(_is_plain_unique)
+        self._of_indexes = Infos(_uniqueness)
+        self._of_references = Infos(_rules_found)
 
     def same(self, table: sa.Table, found: Description) -> bool:
         """Whether a table surely has what its model has beside its primary key."""
@@ -58,26 +58,26 @@ class Constraints:
                 uniques.append(self._named(constraint, constraint.columns, True))
             elif constraint is not table.primary_key:
                 return False
-        return _same_foreign_keys(keys, found.foreign_keys) and self._same_indexes(
+        return self._same_foreign_keys(keys, found.foreign_keys) and self._same_indexes(
             table, uniques, found
         )
 
     def same_key(self, table: sa.Table, found: Description) -> bool:
         """Whether a table surely has its model's primary key, whatever it is called."""
         key = table.primary_key
-        if _says_more(found.key, _OF_KEY) or _is_special(key):
+        if _is_special(key) or not self._of_keys.of(found.key.info):
             return False
-        columns = tuple([str(column.name) for column in key.columns])
-        return columns == tuple(found.key.get("constrained_columns") or ())
+        return [column.name for column in key.columns] == [*found.key.columns]
 
     def _named(
         self, item: sa.Index | sa.Constraint, columns: t.Iterable[t.Any], unique: bool
     ) -> Named:
         name = item.name
-        if type(name) is not str or len(name) > self._longest:
+        if not isinstance(name, str) or len(name) > self._longest:
             name = sqla_compat._get_constraint_final_name(item, self._dialect)
-        names = tuple([str(column.name) for column in columns])
-        return Named(None if name is None else str(name), names, unique)
+        return name, [column.name for column in columns], unique
+
+    # -- indexes and unique constraints --------------------------------------------------
 
     def _same_indexes(
         self, table: sa.Table, uniques: list[Named], found: Description
@@ -91,11 +91,11 @@ class Constraints:
                 if not isinstance(column, sa.Column):
                     return False
             indexes.append(self._named(index, columns, bool(index.unique)))
-        there = _indexes(found.indexes)
-        constraints = _uniques(found.uniques)
+        there = self._indexes(found.indexes)
+        constraints = self._uniques(found.uniques)
         if there is None or constraints is None:
             return False
-        if any(["duplicates_index" in info for info in found.uniques]):
+        if any(["duplicates_index" in one.info for one in found.uniques]):
             # Such a database has only indexes, whatever the model calls them.
             constraints = there
         for wanted, place in ((indexes, there), (uniques, constraints)):
@@ -106,15 +106,60 @@ class Constraints:
             return False
         return not there or all(self._serves(item, found) for item in there)
 
+    def _indexes(self, found: t.Iterable[FoundItem]) -> list[Named] | None:
+        """Read indexes; None if there is one that is more than a list of columns."""
+        items: list[Named] = []
+        for name, columns, info in found:
+            unique = self._of_indexes.of(info)
+            if unique is _OF_CONSTRAINT:
+                continue
+            if unique is None or None in columns or not columns:
+                return None
+            items.append((name, t.cast("list[str]", [*columns]), unique))
+        return items
+
+    def _uniques(self, found: t.Iterable[FoundItem]) -> list[Named] | None:
+        items: list[Named] = []
+        for name, columns, info in found:
+            if not self._of_uniques.of(info):
+                return None
+            items.append((name, t.cast("list[str]", [*columns]), True))
+        return items
+
     def _serves(self, index: Named, found: Description) -> bool:
         """Whether the database has made an index for a foreign key by itself."""
-        if not self._served or index.unique:
+        name, columns, unique = index
+        if not self._served or unique:
             return False
         return any(
-            index.columns == tuple(key["constrained_columns"])
-            and index.name in (key["name"], index.columns[0])
+            columns == [*key.columns] and name in (key.name, columns[0])
             for key in found.foreign_keys
         )
+
+    # -- foreign keys --------------------------------------------------------------------
+
+    def _same_foreign_keys(
+        self,
+        wanted: t.Sequence[sa.ForeignKeyConstraint],
+        found: t.Sequence[FoundReference],
+    ) -> bool:
+        if len(wanted) != len(found):
+            return False
+        there: set[tuple[t.Any, ...]] = set()
+        for key in found:
+            rules = self._of_references.of(key.info)
+            if rules is None:
+                return False
+            columns, referred = tuple(key.columns), tuple(key.referred)
+            there.add((columns, key.schema, key.table, referred, rules))
+        for one in wanted:
+            if one.match or _is_special(one):
+                return False
+        try:
+            return there == {_told(one) for one in wanted}
+        except InvalidRequestError:
+            # The table that it refers to isn't known: whoever needs it will say so.
+            return False
 
 
 _OF_KEY = frozenset(["constrained_columns", "name"])
@@ -163,36 +208,34 @@ def _is_special(item: sa.Index | sa.Constraint) -> bool:
     )
 
 
-def _indexes(found: t.Iterable[Info]) -> list[Named] | None:
-    """Read indexes; None if there is one that is more than a list of columns."""
-    items: list[Named] = []
-    for info in found:
-        if info.get("duplicates_constraint"):
-            continue
-        columns = tuple(info["column_names"])
-        # SQLAlchemy 2.0 writes MariaDB's word for it beside "unique".
-        plain = info.get("type") in (None, "UNIQUE")
-        if None in columns or not (columns and plain) or _says_more(info, _OF_INDEX):
-            return None
-        items.append(Named(info["name"], columns, bool(info["unique"])))
-    return items
+def _is_plain_key(info: Info) -> bool:
+    return not _says_more(info, _OF_KEY)
 
 
-def _uniques(found: t.Iterable[Info]) -> list[Named] | None:
-    items: list[Named] = []
-    for info in found:
-        if _says_more(info, _OF_UNIQUE):
-            return None
-        items.append(Named(info["name"], tuple(info["column_names"]), True))
-    return items
+def _is_plain_unique(info: Info) -> bool:
+    return not _says_more(info, _OF_UNIQUE)
+
+
+def _uniqueness(info: Info) -> t.Any:
+    """Whether an index is unique; None if it is more than a list of columns."""
+    if info.get("duplicates_constraint"):
+        return _OF_CONSTRAINT
+    # SQLAlchemy 2.0 writes MariaDB's word for it beside "unique".
+    if info.get("type") not in (None, "UNIQUE") or _says_more(info, _OF_INDEX):
+        return None
+    return bool(info["unique"])
+
+
+_OF_CONSTRAINT = object()
 
 
 def _take(wanted: Named, left: list[Named]) -> bool:
     """Find something, and take it away; what has no name is told by its columns."""
+    name, columns, _ = wanted
     for item in left:
         same = item == wanted
-        if wanted.name is None:
-            same = item.unique and sorted(item.columns) == sorted(wanted.columns)
+        if name is None:
+            same = item[2] and sorted(item[1]) == sorted(columns)
         if same:
             left.remove(item)
             return True
@@ -202,45 +245,23 @@ def _take(wanted: Named, left: list[Named]) -> bool:
 # -- foreign keys ----------------------------------------------------------------------
 
 
-def _same_foreign_keys(
-    wanted: t.Sequence[sa.ForeignKeyConstraint], found: t.Sequence[Info]
-) -> bool:
-    if len(wanted) != len(found):
-        return False
-    if not wanted:
-        return True
-    for info in found:
-        if _says_more(info, _OF_FOREIGN_KEY) or info["options"].keys() - _RULES:
-            return False
-    for key in wanted:
-        if key.match or _is_special(key):
-            return False
-    there = {
-        (
-            tuple(info["constrained_columns"]),
-            info["referred_schema"],
-            info["referred_table"],
-            tuple(info["referred_columns"]),
-            *_rules(**info["options"]),
-        )
-        for info in found
-    }
-    try:
-        return there == {_told(key) for key in wanted}
-    except InvalidRequestError:
-        # The table that it refers to isn't known: whoever needs it will say so.
-        return False
+def _rules_found(info: Info) -> tuple[str, ...] | None:
+    """What a foreign key demands beside its columns; None if that isn't all."""
+    options = info["options"]
+    if _says_more(info, _OF_FOREIGN_KEY) or options.keys() - _RULES:
+        return None
+    return _rules(**options)
 
 
 def _told(key: sa.ForeignKeyConstraint) -> tuple[t.Any, ...]:
-    parts = [(element.parent.name, element.column) for element in key.elements]
-    target = parts[0][1].table
+    elements = key.elements
+    target = elements[0].column.table
     return (
-        tuple([str(own) for own, _ in parts]),
+        tuple([element.parent.name for element in elements]),
         target.schema,
         target.name,
-        tuple([str(column.name) for _, column in parts]),
-        *_rules(key.onupdate, key.ondelete, key.deferrable, key.initially),
+        tuple([element.column.name for element in elements]),
+        _rules(key.onupdate, key.ondelete, key.deferrable, key.initially),
     )
 
 

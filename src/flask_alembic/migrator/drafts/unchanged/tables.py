@@ -137,10 +137,10 @@ class Unchanged:
     ) -> bool:
         """Whether the application's filter lets everything of a table be compared."""
         kinds = {
-            "column": [column.name for column in found.columns],
-            "unique_constraint": [info["name"] for info in found.uniques],
-            "index": [info["name"] for info in found.indexes],
-            "foreign_key_constraint": [info["name"] for info in found.foreign_keys],
+            "column": found.columns.names,
+            "unique_constraint": [unique.name for unique in found.uniques],
+            "index": [index.name for index in found.indexes],
+            "foreign_key_constraint": [key.name for key in found.foreign_keys],
         }
         return all(
             self._included(name, kind, {"table_name": table, "schema_name": schema})
@@ -177,9 +177,7 @@ class _Alike(t.NamedTuple):
 
 
 def _referred(found: Description) -> set[TableKey]:
-    return {
-        (info["referred_schema"], info["referred_table"]) for info in found.foreign_keys
-    }
+    return {(key.schema, key.table) for key in found.foreign_keys}
 
 
 def _is_listened_to(table: sa.Table) -> bool:

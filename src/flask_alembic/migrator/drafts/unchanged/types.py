@@ -29,7 +29,7 @@ class Types:
         known = self._known.get(id(found))
         if known is None:
             known = self._known[id(found)] = (found, self._answers(found))
-        answers, made = known[1], _made_of(wanted.type)
+        answers, made = known[1], made_of(wanted.type)
         try:
             answer = answers.get(made)
         except TypeError:
@@ -42,15 +42,15 @@ class Types:
     def _answers(self, found: t.Any) -> dict[Key, Answer]:
         """What is known of types that are made like this one."""
         try:
-            return self._alike.setdefault(_made_of(found), {})
+            return self._alike.setdefault(made_of(found), {})
         except TypeError:
             return {}
 
 
-def _made_of(type_: t.Any) -> tuple[t.Any, ...]:
+def made_of(type_: t.Any) -> tuple[t.Any, ...]:
     """What types that are alike have in common."""
-    parts = vars(type_)
+    parts = type_.__dict__
     if "dispatch" in parts:
         # Of booleans: events, each its own.
         parts = {name: value for name, value in parts.items() if name != "dispatch"}
-    return (type(type_), *parts, *parts.values())
+    return (type_.__class__, *parts, *parts.values())

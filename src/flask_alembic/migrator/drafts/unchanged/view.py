@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
     from ..reflection import Bulk
 
 _KEY = "flask_alembic_unchanged"
+_LEFT_OUT = "flask_alembic_left_out"
 _OURS = frozenset(["alembic", "flask_alembic"])
 
 
@@ -45,6 +46,11 @@ def leave_out(
     opts[_KEY] = Watched(bulk, filters, ask)
 
 
+def left_out(autogen: AutogenContext) -> frozenset[TableKey]:
+    """The tables that the last comparison left out: their columns are the models'."""
+    return t.cast("frozenset[TableKey]", autogen.opts.get(_LEFT_OUT, frozenset()))
+
+
 def add_comparators(plugin: Plugin) -> None:
     """Come before and after what compares tables; before it all has been read."""
     plugin.add_autogenerate_comparator(
@@ -61,6 +67,7 @@ def _hide(
     watched: Watched | None = autogen.opts.get(_KEY)
     if watched is not None and not _is_watched(autogen, watched):
         unchanged = Unchanged(autogen, watched).find(schemas)
+        autogen.opts[_LEFT_OUT] = unchanged
         changing = t.cast(t.Any, autogen)
         changing.inspector = WithoutTables(autogen.inspector, unchanged)
         default = autogen.dialect.default_schema_name
