@@ -155,8 +155,10 @@ def test_environment_with_an_address_of_its_own(
     one.bind("log", other.url)
     one.models = both(USER)
     text = one.env.read_text()
-    own = f"__import__('sqlalchemy').create_engine({third.url!r}).connect()"
-    one.env.write_text(text.replace("get_engine().connect()", own))
+    # Without a pool, which nobody would close.
+    own = f"sa.create_engine({third.url!r}, poolclass=sa.pool.NullPool).connect()"
+    text = text.replace("get_engine().connect()", own)
+    one.env.write_text(f"import sqlalchemy as sa\n{text}")
     one.ok("migrate", "--rev-id", "a")
     one.ok("upgrade")
     for each in (database, other):
