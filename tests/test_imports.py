@@ -111,6 +111,13 @@ def test_flask_help(project: Project, arguments: list[str]) -> None:
         assert "\n  db " in done.stdout
 
 
+def test_the_list_of_commands_loads_none(project: Project) -> None:
+    done = without(
+        project, ("flask_alembic.cli.options", "flask_alembic.cli.render"), "db"
+    )
+    assert "\n  upgrade " in done.stderr + done.stdout
+
+
 @pytest.mark.parametrize("name", ["Alembic", "__version__"])
 def test_public_names(project: Project, name: str) -> None:
     done = project.python(f"import flask_alembic; print(flask_alembic.{name})")

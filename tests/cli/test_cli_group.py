@@ -21,6 +21,7 @@ from support.processes import run_forked
 
 from flask_alembic import Alembic
 from flask_alembic.cli import cli
+from flask_alembic.cli import LazyGroup
 
 SHOWING = {
     "verbose",
@@ -173,7 +174,6 @@ def test_looking_loads_neither_alembic_nor_rich(project: Project) -> None:
 
 
 def test_own_commands_stand_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flask_alembic.cli import LazyGroup
 
     group = LazyGroup("db")
     mine = click.Command("upgrade", callback=lambda: None)
@@ -265,6 +265,21 @@ def test_each_command_has_help(app: flask.Flask, name: str) -> None:
     result = app.test_cli_runner().invoke(args=["db", name, "--help"])
     assert result.exit_code == 0
     assert "--traceback" in result.output
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 120])
+def test_the_list_says_what_the_commands_say(width: int) -> None:
+    """It is written without loading them; an added command is in it as well."""
+    group = LazyGroup("db")
+    group.add_command(click.Command("own", help="One of the application's. More."))
+    ctx = click.Context(group, terminal_width=width)
+    listed = ctx.make_formatter()
+    group.format_commands(ctx, listed)
+    assert not group._loaded
+    loaded = ctx.make_formatter()
+    click.Group(commands=dict(group.commands)).format_commands(ctx, loaded)
+    assert listed.getvalue() == loaded.getvalue()
+    assert group.list_commands(ctx) == sorted(group.commands)
 
 
 def test_usage_errors(app: flask.Flask) -> None:

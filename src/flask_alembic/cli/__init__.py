@@ -15,7 +15,7 @@ __all__ = ["cli"]
 
 
 class LazyGroup(click.Group):
-    """A group that loads a command when it is looked up, and all when they are listed."""
+    """A group that loads a command when it is looked up, and none to list them."""
 
     _commands: MutableMapping[str, click.Command]
     _loaded = False
@@ -53,6 +53,24 @@ class LazyGroup(click.Group):
             if cmd_name in FILES:
                 self._commands[cmd_name] = load(cmd_name)
         return self._commands.get(cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all commands, without loading them."""
+        from .commands import FILES
+
+        return sorted({*self._commands, *(() if self._loaded else FILES)})
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """List the commands with the first lines of their help."""
+        from .commands import unloaded
+
+        listed = {
+            name: self._commands.get(name) or unloaded(name)
+            for name in self.list_commands(ctx)
+        }
+        click.Group(commands=listed).format_commands(ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> t.Any:
         """Run the command in a context of the application that is asked for.
