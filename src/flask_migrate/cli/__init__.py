@@ -51,6 +51,10 @@ def load(name: str) -> click.Command:
 class MigrateGroup(LazyGroup):
     """The commands here, and Flask-Alembic's where there is none of the same name."""
 
+    # All of both are loaded to be listed, and tell their help themselves.
+    list_commands = click.Group.list_commands
+    format_commands = click.Group.format_commands
+
     @property
     def commands(self) -> MutableMapping[str, click.Command]:
         """The commands by name; reading it loads them all."""
