@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import typing as t
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from flask import current_app
@@ -364,8 +365,12 @@ def leaving_no_transaction(connection: sa.Connection) -> t.Iterator[None]:
             connection.rollback()
 
 
+_engines: WeakSet[sa.Engine] = WeakSet()
+
+
 def connect(target: Target) -> sa.Connection:
     """Open a connection; an error says which database, and keeps its type."""
+    note(target.engine)
     try:
         return target.engine.connect()
     except Exception as e:
@@ -374,3 +379,18 @@ def connect(target: Target) -> sa.Connection:
             f"while connecting to the database {database.name!r} ({database.url})"
         )
         raise
+
+
+def note(engine: sa.Engine) -> None:
+    """Remember an engine that was connected to, for :func:`close_pools`."""
+    _engines.add(engine)
+
+
+def close_pools() -> None:
+    """Close the idle connections that are left, as the process ends.
+
+    Those of asynchronous engines can't be closed without their event loop.
+    """
+    for engine in list(_engines):
+        if not getattr(engine.dialect, "is_async", False):
+            engine.dispose()

@@ -39,6 +39,7 @@ from .environments import Records
 from .environments import unanswered
 from .environments import Visitor
 from .live import Live
+from .live import note
 from .rebuilds.operations import use_keeping_impl
 from .runs import first_line
 from .runs import Run
@@ -186,6 +187,7 @@ class _Meeting:
         """Take over a connected context, before anything was asked through it."""
         connection = t.cast(sa.Connection, context.connection)
         engine = connection.engine
+        note(engine)
         metadata = context.opts.get("target_metadata")
         target = Target(self._name(engine), engine, t.cast(t.Any, metadata))
         if self._run.writes:
