@@ -31,7 +31,8 @@ def _arguments() -> argparse.Namespace:
     add("--seconds", type=float, help="how long a row may begin another round")
     add("--total", type=float, help="seconds after which no row is begun")
     add("--fewest", type=int, default=3, help="rounds of a row at least")
-    add("--json", type=Path, help="the file to write")
+    add("--json", type=Path, help="the file to write, row by row")
+    add("--resume", action="store_true", help="keep the rows that the file has")
     add("--note", default="", help="what to know about this run")
     return parser.parse_args()
 
@@ -53,8 +54,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     arguments = _arguments()
     pythons = Pythons(_absolute(arguments.new), _absolute(arguments.old))
-    seconds, total = (1.0, 160.0) if arguments.quick else (20.0, math.inf)
-    lines = []
+    seconds, total = (1.0, 160.0) if arguments.quick else (8.0, math.inf)
+    rows = chosen(arguments)
+    lines = kept(arguments.json, rows) if arguments.resume else []
+    places = {(row.title, row.system): place for place, row in enumerate(rows)}
+    known = {(line.title, line.system) for line in lines}
+    missing = [row for row in rows if (row.title, row.system) not in known]
     with Launcher() as launcher, tempfile.TemporaryDirectory() as folder:
         runner = Runner(
             pythons,
@@ -66,16 +71,30 @@ def main() -> None:
         )
         print(report.header())
         try:
-            for measured in runner.run(chosen(arguments), _say):
+            for measured in runner.run(missing, _say):
                 lines.append(report.line(measured))
                 print(report.text(lines[-1]), flush=True)
+                lines.sort(key=lambda line: places[line.title, line.system])
+                if arguments.json:
+                    document = report.document(lines, pythons, arguments.note)
+                    _write(arguments.json, document)
         finally:
             runner.clear()
     print(report.summary(lines))
-    if arguments.json:
-        document = report.document(lines, pythons, arguments.note)
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def kept(path: Path | None, rows: list[Row]) -> list[report.Line]:
+    """What a file has of these rows, from a run that was broken off."""
+    if path is None or not path.exists():
+        return []
+    asked = {(row.title, row.system) for row in rows}
+    lines = [report.Line(**item) for item in json.loads(path.read_text())["rows"]]
+    return [line for line in lines if (line.title, line.system) in asked]
+
+
+def _write(path: Path, document: dict[str, t.Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=1) + "\n")
 
 
 def _absolute(python: t.Any) -> t.Any:

@@ -93,7 +93,7 @@ def _against_rivals(row: Row, rounds: list[dict[str, Sample]]) -> float | None:
             for round_ in rounds
         )
         for name in rounds[0]
-        if SUBJECTS[name].old
+        if SUBJECTS[name].old and name not in row.unlike
     ]
     return max(ratios, default=None)
 
@@ -101,7 +101,8 @@ def _against_rivals(row: Row, rounds: list[dict[str, Sample]]) -> float | None:
 class Runner:
     """Runs rows, and keeps the folders of the last one for the next.
 
-    :param seconds: After which no round of a row is begun.
+    :param seconds: After which no round of a row is begun, but for the fewest; after
+        eight times as long not even those: what takes so long is steady.
     :param total: After which no row is begun.
     :param fewest: Rounds of a row at least.
     :param most: Rounds of a row at most.
@@ -196,10 +197,12 @@ class Runner:
         self, runs: dict[str, t.Callable[[], Sample]]
     ) -> list[dict[str, Sample]]:
         names, rounds = list(runs), list[dict[str, Sample]]()
-        end = time.monotonic() + self._seconds
+        start = time.monotonic()
         while len(rounds) < self._most:
-            fewest = 1 if self._late else self._fewest
-            if len(rounds) >= fewest and time.monotonic() > end:
+            taken = time.monotonic() - start
+            hurried = self._late or taken > self._seconds * 8
+            fewest = 1 if hurried else self._fewest
+            if len(rounds) >= fewest and taken > self._seconds:
                 break
             names.append(names.pop(0))
             rounds.append({name: runs[name]() for name in names})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import os
 import platform
 import subprocess
@@ -146,6 +147,7 @@ def document(lines: t.Sequence[Line], pythons: Pythons, note: str) -> dict[str, 
     }
 
 
+@functools.cache
 def _versions(python: str) -> dict[str, str]:
     command = [python, "-c", VERSIONS.format(names=PACKAGES)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout

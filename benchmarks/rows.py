@@ -37,6 +37,7 @@ class Row:
     :param measure: What the limits are for.
     :param floor: Times the floor that it may take.
     :param rivals: Times the better predecessor.
+    :param unlike: Predecessors that do less: shown, and no measure.
     :param seconds: What it may take at all.
     """
 
@@ -52,6 +53,7 @@ class Row:
     measure: Measure = "wall"
     floor: float | None = None
     rivals: float = 1.0
+    unlike: tuple[str, ...] = ()
     seconds: float | None = None
     quick: bool = False
 
@@ -135,6 +137,8 @@ def _read(action: str, size: int, branchy: bool, bytecode: bool) -> t.Iterator[R
             in_process=True,
             floor=None,
             seconds=None if action == "history" else 0.003,
+            # It gives what it has read once, and never looks at the files again.
+            unlike=(FLASK_ALEMBIC,) if action in ("heads", "history") else (),
             quick=quick and action == "upgrade",
         )
 

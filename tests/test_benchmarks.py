@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import sys
 import typing as t
@@ -144,10 +145,13 @@ def test_a_snapshot_is_used(runner: Runner, database: Database) -> None:
 
 
 @pytest.mark.one_database
-def test_a_comparison_in_process(runner: Runner, database: Database) -> None:
+def test_a_comparison_in_process(
+    runner: Runner, database: Database, tmp_path: Path
+) -> None:
     """All figures are there, and the pages and the plot can be made of them."""
     from benchmarks import page
     from benchmarks import report
+    from benchmarks.__main__ import kept
     from benchmarks.plot import plot
     from benchmarks.sites import Pythons
 
@@ -158,6 +162,14 @@ def test_a_comparison_in_process(runner: Runner, database: Database) -> None:
     assert line.cpu[line.ours] > 0
     assert line.faults == ("0 x floor",)
     assert "NOT 0 x floor" in report.text(line)
+
+    path = tmp_path / "kept.json"
+    path.write_text(
+        json.dumps(report.document([line], Pythons(sys.executable, None), ""))
+    )
+    other = dataclasses.replace(row, size=25)
+    assert [known.title for known in kept(path, [row, other])] == [row.title]
+    assert kept(path, [other]) == kept(tmp_path / "none.json", [row]) == []
 
     document = report.document([line], Pythons(sys.executable, None), "A note.")
     assert str(ROOT) not in repr(document)
@@ -198,3 +210,23 @@ def test_rows_that_say_most() -> None:
     assert len(quick) < 20 < len(rows)
     keys = [(r.title, r.system) for r in rows]
     assert len(keys) == len(set(keys))
+
+
+def test_who_does_less_is_no_measure() -> None:
+    """Flask-Alembic 3.3 gives the heads that it has read once, and looks no more."""
+    from benchmarks.measuring import Sample
+    from benchmarks.measuring import summarise
+    from benchmarks.rows import every_row
+    from benchmarks.subjects import FLASK_ALEMBIC
+    from benchmarks.subjects import FLASK_MIGRATE
+    from benchmarks.subjects import NOTHING
+    from benchmarks.subjects import OURS
+
+    took = {NOTHING: 4.0, OURS: 2.0, FLASK_ALEMBIC: 1.0, FLASK_MIGRATE: 8.0}
+    round_ = {name: Sample(seconds, seconds, 1) for name, seconds in took.items()}
+    found = {
+        row.action: summarise(row, [round_], dict.fromkeys(took, 1)).rivals
+        for row in every_row()
+        if row.in_process and row.ours == OURS and row.kind == "revisions"
+    }
+    assert found == {"upgrade": 2.0, "current": 2.0, "heads": 0.25, "history": 0.25}
