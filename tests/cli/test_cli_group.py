@@ -22,6 +22,7 @@ from support.processes import run_forked
 from flask_alembic import Alembic
 from flask_alembic.cli import cli
 from flask_alembic.cli import LazyGroup
+from flask_migrate.cli import MigrateGroup
 
 SHOWING = {
     "verbose",
@@ -267,10 +268,11 @@ def test_each_command_has_help(app: flask.Flask, name: str) -> None:
     assert "--traceback" in result.output
 
 
+@pytest.mark.parametrize("kind", [LazyGroup, MigrateGroup])
 @pytest.mark.parametrize("width", [30, 60, 80, 120])
-def test_the_list_says_what_the_commands_say(width: int) -> None:
+def test_the_list_says_what_the_commands_say(width: int, kind: type[LazyGroup]) -> None:
     """It is written without loading them; an added command is in it as well."""
-    group = LazyGroup("db")
+    group = kind("db")
     group.add_command(click.Command("own", help="One of the application's. More."))
     ctx = click.Context(group, terminal_width=width)
     listed = ctx.make_formatter()

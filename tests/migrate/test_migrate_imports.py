@@ -45,6 +45,36 @@ def test_nothing_is_loaded(one: Scripted, text: str) -> None:
     assert done.stdout == "[]\n", done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "files"),
+    [
+        ("--help", set()),
+        ("heads --help", {"looking"}),
+        ("status --help", {"inspecting"}),
+    ],
+)
+def test_a_command_loads_its_own_file(
+    one: Scripted, command: str, files: set[str]
+) -> None:
+    """Of the commands of both packages; the list of all loads none."""
+    done = one.python(f"""
+        import sys
+        from app import app
+        done = app.test_cli_runner().invoke(args=["db", *{command.split()!r}])
+        assert done.exit_code == 0, done.output
+        print(*(n.rpartition(".")[2] for n in sys.modules if ".cli." in n))
+    """)
+    have_commands = {
+        "looking",
+        "running",
+        "writing",
+        "inspecting",
+        "changing",
+        "upkeep",
+    }
+    assert set(done.stdout.split()) & have_commands == files, done.stderr
+
+
 OWN = """
 import sys
 from app import app

@@ -7,12 +7,16 @@ import contextlib
 import gc
 import sys
 import typing as t
+from collections.abc import Mapping
 from collections.abc import MutableMapping
 
 import click
 from flask import current_app
 from flask.cli import FlaskGroup
 from flask.cli import ScriptInfo
+
+if t.TYPE_CHECKING:
+    from .commands import Offered
 
 __all__ = ["cli"]
 
@@ -23,17 +27,20 @@ class LazyGroup(click.Group):
     _commands: MutableMapping[str, click.Command]
     _loaded = False
 
+    def offered(self) -> Mapping[str, Offered]:
+        """What can be loaded; a command that was registered under its name wins."""
+        from .commands import OFFERED
+
+        return OFFERED
+
     @property
     def commands(self) -> MutableMapping[str, click.Command]:
         """The commands by name; reading it loads them all."""
         if not self._loaded:
             self._loaded = True
-            from .commands import FILES
-            from .commands import load
-
-            for name in FILES:
+            for name, offered in self.offered().items():
                 if name not in self._commands:
-                    self._commands[name] = load(name)
+                    self._commands[name] = offered.load(name)
         return self._commands
 
     @commands.setter
@@ -50,27 +57,22 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find a command, without loading the others."""
         if cmd_name not in self._commands and not self._loaded:
-            from .commands import FILES
-            from .commands import load
-
-            if cmd_name in FILES:
-                self._commands[cmd_name] = load(cmd_name)
+            offered = self.offered().get(cmd_name)
+            if offered is not None:
+                self._commands[cmd_name] = offered.load(cmd_name)
         return self._commands.get(cmd_name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name all commands, without loading them."""
-        from .commands import FILES
-
-        return sorted({*self._commands, *(() if self._loaded else FILES)})
+        return sorted({*self._commands, *(() if self._loaded else self.offered())})
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
         """List the commands with the first lines of their help."""
-        from .commands import unloaded
-
+        offered = self.offered()
         listed = {
-            name: self._commands.get(name) or unloaded(name)
+            name: self._commands.get(name) or offered[name].unloaded(name)
             for name in self.list_commands(ctx)
         }
         click.Group(commands=listed).format_commands(ctx, formatter)

@@ -5,76 +5,34 @@ A command loads the file beside this one that has it, and no other's.
 
 from __future__ import annotations
 
-import importlib
 import typing as t
-from collections.abc import MutableMapping
+from collections.abc import Mapping
 
 import click
 from flask import current_app
 from flask import g
 from flask.cli import with_appcontext
 
-from flask_alembic.cli import cli as core_group
 from flask_alembic.cli import EXTENSION
 from flask_alembic.cli import LazyGroup
 from flask_alembic.cli import traceback_option
 
-FILES: t.Mapping[str, str] = {
-    "list-templates": "folders",
-    "init": "folders",
-    "revision": "writing",
-    "migrate": "writing",
-    "edit": "writing",
-    "merge": "writing",
-    "upgrade": "running",
-    "downgrade": "running",
-    "stamp": "running",
-    "check": "looking",
-    "show": "looking",
-    "history": "looking",
-    "heads": "looking",
-    "branches": "looking",
-    "current": "looking",
-}
-"""Command -> the file that has it."""
+if t.TYPE_CHECKING:
+    from flask_alembic.cli.commands import Offered
 
 LEFT_OUT = frozenset(["mkdir"])
 """What Flask-Alembic adds, but ``init`` does here."""
 
 
-def load(name: str) -> click.Command:
-    """Load one of the commands here."""
-    file = importlib.import_module(f".{FILES[name]}", __name__)
-    return t.cast("click.Command", getattr(file, name.replace("-", "_")))
-
-
 class MigrateGroup(LazyGroup):
     """The commands here, and Flask-Alembic's where there is none of the same name."""
 
-    # All of both are loaded to be listed, and tell their help themselves.
-    list_commands = click.Group.list_commands
-    format_commands = click.Group.format_commands
+    def offered(self) -> Mapping[str, Offered]:
+        """The commands of both packages."""
+        from .listed import OFFERED
 
-    @property
-    def commands(self) -> MutableMapping[str, click.Command]:
-        """The commands by name; reading it loads them all."""
-        for name in FILES:
-            if name not in self._commands:
-                self._commands[name] = load(name)
-        for name, command in core_group.commands.items():
-            if name not in LEFT_OUT:
-                self._commands.setdefault(name, command)
-        return self._commands
-
-    @commands.setter
-    def commands(self, value: MutableMapping[str, click.Command]) -> None:
-        self._commands = value
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Find a command; those of this package without loading the others."""
-        if cmd_name in FILES and cmd_name not in self._commands:
-            self._commands[cmd_name] = load(cmd_name)
-        return self._commands.get(cmd_name) or self.commands.get(cmd_name)
+        others = super().offered()
+        return {**{n: others[n] for n in others.keys() - LEFT_OUT}, **OFFERED}
 
 
 directory_option = click.option(
@@ -114,7 +72,9 @@ def db(directory: str | None, x_arg: tuple[str, ...]) -> None:
 if not t.TYPE_CHECKING:
 
     def __getattr__(name: str) -> t.Any:
+        from .listed import OFFERED
+
         command = name.replace("_", "-")
-        if command in FILES:
-            return load(command)
+        if command in OFFERED:
+            return OFFERED[command].load(command)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
