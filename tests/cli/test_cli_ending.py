@@ -19,15 +19,8 @@ import atexit
 import gc
 from sqlalchemy import event
 
-class Circle:
-    def __init__(self):
-        self.itself = self
-
-    def __del__(self):
-        print("taken apart", flush=True)
-
-circle = Circle()
-atexit.register(lambda: print("frozen" if gc.get_freeze_count() else "as usual"))
+usual = gc.get_freeze_count()
+atexit.register(lambda: print("frozen" if gc.get_freeze_count() > usual else "as usual"))
 with app.app_context():
     event.listen(db.engine, "connect", lambda *_: print("connected"))
     event.listen(db.engine, "close", lambda *_: print("closed"))
@@ -47,7 +40,7 @@ def ended(project: Project, arguments: t.Sequence[str]) -> Done:
 
 def order(done: Done) -> list[str]:
     """What the process said of its end, in that order."""
-    told = {"connected", "closed", "frozen", "as usual", "taken apart"}
+    told = {"connected", "closed", "frozen", "as usual"}
     return [line for line in done.stdout.splitlines() if line in told]
 
 
@@ -100,7 +93,7 @@ def test_others_keep_their_connections(project: Project, use: str) -> None:
     project.setup += TELLING
     done = ended(project, in_process(f"from app import app, alembic\n{use}\n"))
     assert done.exit_code == 0, done.stderr
-    assert order(done)[-2:] == ["as usual", "taken apart"]
+    assert order(done)[-1] == "as usual"
     assert "closed" not in order(done)
 
 
