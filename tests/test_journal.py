@@ -190,6 +190,24 @@ def test_error_and_run_again(project: Project, database: Database) -> None:
     assert database.versions() == {"a"}
 
 
+def test_what_ran_before_an_error_is_done_whatever_becomes_of_it(
+    project: Project, database: Database
+) -> None:
+    two = "".join(f'op.execute("CREATE TABLE {n} (id INT)")\n' for n in ("one", "two"))
+    stopped(project, two + FAILS)
+    # As they were before the revision; but that is somebody's decision.
+    database.execute(
+        "DROP TABLE one", "DROP TABLE two", "CREATE TABLE missing (id INT)"
+    )
+    with project.context() as alembic:
+        report = alembic.upgrade()
+    assert report.databases[0].warnings == (
+        "a: 2 statements of an interrupted run were replayed",
+    )
+    assert database.tables() == {"missing"}
+    assert database.versions() == {"a"}
+
+
 def test_nothing_is_left_of_what_failed_at_once(
     project: Project, database: Database
 ) -> None:

@@ -131,6 +131,19 @@ def test_a_row_for_each_revision_that_is_committed_by_itself(
     assert database.versions() == {"d"}
 
 
+@pytest.mark.needs("ddl_commits")
+def test_a_statement_is_written_down_once(project: Project, database: Database) -> None:
+    """That one has run is told by the definitions, and then by the next one's entry."""
+    project.tables("a")
+    tables = "\n".join(create_table(f"t_{number}") for number in range(3))
+    project.revision("b", "a", tables)
+    with counting(project) as (alembic, sent):
+        alembic.upgrade()
+    entries = [text for text in sent if text.startswith("REPLACE")]
+    assert [text.count("'upgrade'") for text in entries] == [1, 1, 1]
+    assert database.versions() == {"b"}
+
+
 @pytest.mark.needs("transactional_ddl")
 def test_branches_and_ways_back_are_written_once(
     project: Project, database: Database

@@ -70,6 +70,14 @@ OBJECTS = {
         ("TABLE", "x.c"),
     ],
     "DROP TABLE IF EXISTS t": [("TABLE", "t")],
+    "ALTER TABLE IF EXISTS t ADD COLUMN n INT": [("TABLE", "t")],
+    "ALTER TABLE a . `t u` ADD COLUMN n INT": [("TABLE", "a.`t u`")],
+    "ALTER TABLE t ADD COLUMN n INT, RENAME u": [("TABLE", "t"), ("TABLE", "u")],
+    "\nCREATE TABLE `a` (\n\tid INTEGER NOT NULL\n)\n": [("TABLE", "`a`")],
+    "CREATE INDEX `ix n` ON `a` (n)": [("TABLE", "`a`")],
+    "CREATE OR REPLACE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON a.t (n)": [
+        ("TABLE", "a.t")
+    ],
     "CREATE UNIQUE INDEX `on` ON t (a)": [("TABLE", "t")],
     "DROP INDEX ix ON x.t": [("TABLE", "x.t")],
     "CREATE OR REPLACE DEFINER=`table`@`%` VIEW v AS SELECT 1": [("TABLE", "v")],
@@ -85,6 +93,12 @@ OBJECTS = {
 def test_objects(sql: str, objects: list[tuple[str, str]]) -> None:
     found = meaning(sql)
     assert (found.kind, list(found.objects)) == ("schema", objects)
+
+
+@pytest.mark.parametrize("sql", [*KINDS, *OBJECTS])
+def test_what_is_read_quickly_means_the_same(sql: str) -> None:
+    """A comment ahead of it has every token looked at."""
+    assert meaning(sql) == meaning(f"/* */ {sql}")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ..results import Direction
-from ..results import StatementState
+if t.TYPE_CHECKING:
+    from ..results import Direction
+    from ..results import StatementState
 
 Kind = t.Literal["read", "write", "session", "schema", "repeat", "unknown"]
 """What a statement does, as far as running it a second time is concerned.
@@ -65,6 +66,10 @@ class Entry:
         """Whether it has changed the database."""
         failed = "error" in (self.result or {})
         return self.kind not in ("read", "session") and not failed
+
+
+NOTHING_GIVEN: t.Final[t.Mapping[str, t.Any]] = {"rowcount": 0, "lastrowid": 0}
+"""The result of a statement that gives none, as most schema changes."""
 
 
 class Divergence(Exception):

@@ -10,6 +10,9 @@ import sqlalchemy as sa
 
 from .returning import on_return
 
+NOTHING: t.Final = contextlib.nullcontext()
+"""Around most steps and statements there is nothing to do: no generator begins."""
+
 
 class Limits:
     """Seconds; None for what the connection has anyway, 0 for no limit.
@@ -44,13 +47,15 @@ class Timeouts:
     def start(self) -> None:
         """Set the run's limits."""
 
-    @contextlib.contextmanager
-    def step(self, own: Limits) -> t.Iterator[None]:
+    def step(self, own: Limits) -> contextlib.AbstractContextManager[None]:
         """Let one revision have limits of its own."""
-        limits = self.limits
         if own.lock is None and own.statement is None:
-            yield
-            return
+            return NOTHING
+        return self._step(own)
+
+    @contextlib.contextmanager
+    def _step(self, own: Limits) -> t.Iterator[None]:
+        limits = self.limits
         self.limits = Limits(
             limits.lock if own.lock is None else own.lock,
             limits.statement if own.statement is None else own.statement,
@@ -67,10 +72,9 @@ class Timeouts:
         """Surround what runs outside of a transaction."""
         yield
 
-    @contextlib.contextmanager
-    def statement(self, sql: str) -> t.Iterator[None]:
+    def statement(self, sql: str) -> contextlib.AbstractContextManager[None]:
         """Surround one statement outside of a transaction."""
-        yield
+        return NOTHING
 
     def apply(self) -> None:
         """Set the limits where they matter now."""

@@ -15,6 +15,7 @@ from .calling import call
 from .deploys import limits
 from .deploys import retries
 from .deploys.watchers import Untried
+from .deploys.watchers import Watcher
 from .runs import first_line
 from .version_rows import VersionRows
 
@@ -101,7 +102,7 @@ class Running:
         context.running = f"revision {described.revision.id}"
         started = time.monotonic()
         try:
-            ran = self._call(step, described)
+            ran = self._call(step, described, context.watchers)
             self._rows.update_to_step(step)
             self._tell_application(step)
             if context.commits_each:
@@ -119,14 +120,21 @@ class Running:
         context.part.results.append(result)
         return result
 
-    def _call(self, step: t.Any, described: Step) -> bool:
+    def _call(
+        self, step: t.Any, described: Step, watchers: t.Sequence[Watcher]
+    ) -> bool:
+        # Not all on one stack: this is done for each of a thousand steps.
         context = self._context
-        with contextlib.ExitStack() as stack:
-            for watcher in context.watchers:
-                stack.enter_context(watcher.step(step, described))
-            if isinstance(step, RevisionStep):
-                own = limits.of_revision(step.revision)
-                stack.enter_context(context.timeouts.step(own))
+        if watchers:
+            first, *others = watchers
+            with first.step(step, described):
+                return self._call(step, described, others)
+        own = (
+            limits.of_revision(step.revision)
+            if isinstance(step, RevisionStep)
+            else limits.NONE
+        )
+        with context.timeouts.step(own):
             return call(context, step, self._arguments)
 
     def _tell_application(self, step: t.Any) -> None:

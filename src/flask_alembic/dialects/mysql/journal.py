@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import json
 import re
 import typing as t
 
 import sqlalchemy as sa
 
-from ...results import Direction
-from ...results import StatementState
 from ..base import journal_table
 from ..journal import Entry
 from ..journal import Key
-from .inverse import inverse
+from ..journal import NOTHING_GIVEN
+from .values import hash_of
 
 if t.TYPE_CHECKING:
+    from ...results import Direction
+    from ...results import StatementState
     from .listening import Listening
 
 _COLUMNS = (
@@ -31,7 +31,8 @@ _COLUMNS = (
 )
 
 # Its answer has the counter of the table, which grows with its rows.
-_COUNTER = re.compile(r"\sAUTO_INCREMENT=\d+")
+_COUNTS = " AUTO_INCREMENT="
+_COUNTER = re.compile(rf"{_COUNTS}\d+")
 
 # No such table, view, trigger, routine, event, database or sequence.
 _ABSENT = frozenset([1049, 1146, 1305, 1360, 1539, 4091])
@@ -123,8 +124,13 @@ class MySQLJournal:
         for row in self.run(
             f"SELECT {_COLUMNS} FROM {self._table} ORDER BY revision, direction, number"
         ):
-            key = Key(row[0], t.cast(Direction, row[1]))
+            key = Key(row[0], t.cast("Direction", row[1]))
             found.setdefault(key, []).append(_entry(row))
+        for entries in found.values():
+            # None is begun before the one ahead of it has come to its end.
+            for entry in entries[:-1]:
+                if entry.result is None:
+                    entry.result = dict(NOTHING_GIVEN)
         return found
 
     def write(self, key: Key, entries: t.Iterable[Entry]) -> None:
@@ -132,6 +138,8 @@ class MySQLJournal:
         marks = ", ".join([self._mark] * 12)
         sql = f"REPLACE INTO {self._table} ({_COLUMNS}) VALUES ({marks})"
         rows = [_row(key, entry) for entry in entries]
+        if not rows:
+            return
         with contextlib.closing(self._connection.connection.cursor()) as cursor:
             if len(rows) == 1:
                 # A driver that makes one statement of several rows takes longer.
@@ -189,7 +197,7 @@ class MySQLJournal:
         if not found or None in found:
             return None
         text = "\0".join(str(item) for item in found)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hash_of(text)
 
     def _definition(self, kind: str, name: str) -> str | None:
         # Names come from statements in which a driver doubles this sign.
@@ -199,7 +207,10 @@ class MySQLJournal:
         except self._connection.dialect.loaded_dbapi.Error as error:
             return "absent" if error.args and error.args[0] in _ABSENT else None
         # A definition that this user may not see is NULL.
-        return None if None in row[:3] else _COUNTER.sub("", str(row))
+        if None in row[:3]:
+            return None
+        text = str(row)
+        return _COUNTER.sub("", text) if _COUNTS in text else text
 
     # -- both ways ---------------------------------------------------------------------
 
@@ -220,6 +231,9 @@ class MySQLJournal:
 
     def inverse(self, entry: Entry) -> str | None:
         """SQL that takes a statement back; "" if there is nothing to take back."""
+        # Only a repair asks.
+        from .inverse import inverse
+
         unchanged = entry.kind == "write" and (entry.result or {}).get("rowcount") == 0
         if not entry.changes or unchanged:
             return ""

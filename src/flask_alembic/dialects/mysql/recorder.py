@@ -2,9 +2,9 @@
 write down the others.
 
 Reads and DML are only remembered. The statement that commits implicitly takes all of
-them into the journal with it, together with itself as begun. When it has run it is marked
-as done: by the next such statement's commit if the definitions tell as well that it has
-run, otherwise at once.
+them into the journal with it, together with itself as begun. That it has run is told by
+the definitions, and from then on by the entry of the next such statement, which isn't
+begun earlier; where the definitions don't tell, it is marked as done at once.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from ..journal import Divergence
 from ..journal import Entry
 from ..journal import Key
+from ..journal import NOTHING_GIVEN
 from .modes import Modes
 from .results import give
 from .results import result_of
@@ -64,6 +65,7 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         self._replayed: Entry | None = None
         self._buffer: list[Entry] = []
         self._flushed: list[Entry] = []
+        self._told: list[Entry] = []
         self._failure: Entry | None = None
         self._lock: Entry | None = None
         self._stopped: Divergence | None = None
@@ -86,13 +88,15 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
     def _forget_failure(self) -> None:
         """Delete the entry of a statement that is known not to have run.
 
-        Somebody may put right what was in its way; that would look as if it had.
+        Somebody may put right what was in its way; that would look as if it had. So could
+        what ran before it look as if it hadn't: now that is marked.
         """
         if self._failure is None:
             return
         # The error is what the caller has to hear of.
         with contextlib.suppress(self._connection.dialect.loaded_dbapi.Error):
             self._journal.rollback()
+            self._journal.write(self._key, self._told)
             self._journal.remove(self._key, self._failure)
 
     def _missed(self) -> Divergence | None:
@@ -192,7 +196,7 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         if entry.kind == "write":
             self._announce_write(entry)
             return
-        if first_word(entry.sql) == "LOCK":
+        if entry.kind == "unknown" and first_word(entry.sql) == "LOCK":
             self._lock = entry
         if entry.objects:
             entry.fingerprint = self._journal.fingerprint(entry.objects)
@@ -218,6 +222,11 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
     def _note(self, entry: Entry) -> None:
         """Write down what has run, at once where it has committed."""
         self._modes.changed(entry)
+        judged = self._journal.can_judge(entry)
+        if judged and self._lock is None and entry.result == NOTHING_GIVEN:
+            # As it stands in the journal it says enough.
+            self._told.append(entry)
+            return
         self._buffer.append(entry)
         if self._lock is not None:
             # No other table can be written to while tables are locked.
@@ -225,7 +234,7 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
                 return
             self._lock = None
         elif not self._own_transaction and (
-            entry.kind in ("read", "session", "write") or self._journal.can_judge(entry)
+            judged or entry.kind in ("read", "session", "write")
         ):
             return
         self._own_transaction = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import typing as t
 
@@ -13,6 +12,7 @@ from ..journal import Entry
 from .statements import shortened
 from .values import decode
 from .values import encode
+from .values import hash_of
 from .values import UnstorableError
 
 MOST_ROWS = 1_000
@@ -57,7 +57,7 @@ def _stored(rows: t.Sequence[t.Sequence[t.Any]]) -> dict[str, t.Any]:
     text = json.dumps(stored)
     if len(rows) <= MOST_ROWS and len(text) <= MOST_BYTES:
         return {"rows": stored}
-    return {"read": hashlib.sha256(text.encode()).hexdigest()}
+    return {"read": hash_of(text)}
 
 
 def give(old: Entry, cursor: t.Any, context: t.Any) -> None:

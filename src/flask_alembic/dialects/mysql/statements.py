@@ -19,6 +19,14 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+# What Alembic writes most, so that its tokens need not be looked at one by one.
+_NAME = r"(?:[\w$]+|`[^`]+`)"
+_USUAL = re.compile(
+    rf"\s*(?:CREATE TABLE|(ALTER) TABLE|CREATE (?:UNIQUE )?INDEX {_NAME} ON)"
+    rf" (?!IF )({_NAME})(?=\s*\(|\s+[A-Z])"
+)
+_MORE_TABLES = ("RENAME", "EXCHANGE", "IMPORT", "DISCARD")
+
 _READS = frozenset(
     ["SELECT", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "TABLE", "VALUES", "HELP"]
 )
@@ -52,13 +60,15 @@ _REPEATABLE = frozenset(
         "CACHE",
     ]
 )
-_HEAD = 64
-"""Tokens before the columns of a table or an index, and more."""
+_SHORT_HEAD, _HEAD = 16, 64
+"""Tokens up to the columns of a table or an index; and of whatever else is made."""
 
 _NO_LOG = "NO_WRITE_TO_BINLOG"
 _ROUTINES = frozenset(["TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"])
 _TYPES = _ROUTINES | frozenset(["TABLE", "VIEW", "SEQUENCE", "INDEX"])
 _DATABASES = frozenset(["DATABASE", "SCHEMA"])
+_NAMED = _TYPES | _DATABASES
+_NAMED_OTHERWISE = frozenset(["USER", "ROLE", "SERVER", "TABLESPACE", "PACKAGE"])
 
 
 class Token(t.NamedTuple):
@@ -115,6 +125,9 @@ def shortened(sql: str, length: int = 60) -> str:
 
 def meaning(sql: str) -> Meaning:
     """Find what a statement does."""
+    usual = _USUAL.match(sql)
+    if usual and ";" not in sql and not (usual[1] and _may_name_more(sql)):
+        return Meaning("schema", (("TABLE", usual[2]),))
     word = first_word(sql)
     if ";" in sql and _several(sql, word):
         return _UNKNOWN
@@ -124,7 +137,7 @@ def meaning(sql: str) -> Meaning:
         return _reading(sql)
     if word == "CREATE":
         # What it makes, and of which table, is said at the beginning.
-        return _schema(list(itertools.islice(tokens(sql), _HEAD)))
+        return _schema(_head(sql))
     words = list(tokens(sql))
     if word == "WITH":
         changes = any(w.word in _WRITES and w.depth == 0 for w in words)
@@ -136,6 +149,25 @@ def meaning(sql: str) -> Meaning:
     if word in ("ALTER", "DROP", "RENAME"):
         return _schema(words)
     return _UNKNOWN
+
+
+def _may_name_more(sql: str) -> bool:
+    """Whether ALTER TABLE may be about more than one table, or none that is shown."""
+    text = sql.upper()
+    return any(word in text for word in _MORE_TABLES)
+
+
+def _head(sql: str) -> list[Token]:
+    """The beginning of what makes something, with all names that matter.
+
+    Most make tables and indexes, whose columns would be most of the tokens.
+    """
+    words = list(itertools.islice(tokens(sql), _SHORT_HEAD))
+    kind, place = object_type(words)
+    # After its type an index has its name, how it is built, ON, and its table's name.
+    if kind in ("TABLE", "INDEX") and place <= _SHORT_HEAD // 2:
+        return words
+    return list(itertools.islice(tokens(sql), _HEAD))
 
 
 def _several(sql: str, word: str) -> bool:
@@ -209,12 +241,12 @@ def _schema(words: list[Token]) -> Meaning:
 def object_type(words: t.Sequence[Token]) -> tuple[str, int]:
     """The type of what a statement defines, and where its name stands."""
     for place, token in enumerate(words):
-        if token.word in _TYPES | _DATABASES:
+        if token.word in _NAMED:
             after = place + 1
             while after < len(words) and words[after].word in ("IF", "NOT", "EXISTS"):
                 after += 1
             return token.word, after
-        if token.word in ("USER", "ROLE", "SERVER", "TABLESPACE", "PACKAGE"):
+        if token.word in _NAMED_OTHERWISE:
             break
     return "", 0
 

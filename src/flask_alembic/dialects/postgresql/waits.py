@@ -23,6 +23,7 @@ from ..repeats import error_code
 from ..repeats import Repeats
 from ..timeouts import Limits
 from ..timeouts import milliseconds
+from ..timeouts import NOTHING
 from ..timeouts import Timeouts
 
 log = logging.getLogger("alembic.runtime.migration")
@@ -180,12 +181,14 @@ class PostgreSQLTimeouts(Timeouts):
                 for name in self._touched:
                     run_raw(self.connection, f"RESET {name}")
 
-    @contextlib.contextmanager
-    def statement(self, sql: str) -> t.Iterator[None]:
+    def statement(self, sql: str) -> contextlib.AbstractContextManager[None]:
         """Let ``CONCURRENTLY`` wait: nobody waits for it, and it leaves a ruin."""
         if "lock_timeout" in self._theirs or not _CONCURRENTLY.match(sql):
-            yield
-            return
+            return NOTHING
+        return self._waiting()
+
+    @contextlib.contextmanager
+    def _waiting(self) -> t.Iterator[None]:
         self._touched.add("lock_timeout")
         self._set("lock_timeout", 0)
         try:

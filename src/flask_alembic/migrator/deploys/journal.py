@@ -8,7 +8,6 @@ import logging
 import re
 import time
 import typing as t
-from pathlib import Path
 
 from alembic.runtime.migration import RevisionStep
 
@@ -16,11 +15,9 @@ from ...dialects.journal import Divergence
 from ...dialects.journal import Entry
 from ...dialects.journal import Journal
 from ...dialects.journal import Key
+from ...dialects.journal import NOTHING_GIVEN
 from ...errors import RepairError
-from ...results import Step
-from ...results import StepResult
-from ...results import Unfinished
-from ...results import UnfinishedStatement
+from ..headers import read_content
 from ..snapshots.files import path_of
 from ..snapshots.step import SnapshotStep
 from ..snapshots.use import JOURNAL_KEY
@@ -29,6 +26,9 @@ from .checksum import checksum_of
 from .watchers import Watcher
 
 if t.TYPE_CHECKING:
+    from ...results import Step
+    from ...results import StepResult
+    from ...results import Unfinished
     from ..context import StepContext
 
 logger = logging.getLogger(__name__)
@@ -210,7 +210,7 @@ def _path(context: StepContext, key: Key) -> str:
 
 def _code(path: str) -> str:
     """A revision file as the journal keeps it: hashed when somebody asks, if it's short."""
-    data = Path(path).read_bytes()
+    data, _ = read_content(path)
     if len(data) <= _LONGEST_CODE and data.isascii():
         return data.decode()
     return checksum(path)
@@ -263,7 +263,7 @@ def settled(
             continue
         if state == "done" and not entry.done:
             entry.undoing = False
-            entry.result = entry.result or {"rowcount": 0, "lastrowid": 0}
+            entry.result = entry.result or dict(NOTHING_GIVEN)
         kept.append(entry)
     return kept
 
@@ -275,6 +275,10 @@ def describe(
     context: StepContext, journal: Journal, key: Key, entries: t.Sequence[Entry]
 ) -> Unfinished:
     """Tell what of a revision has run."""
+    # Of a run that comes to its end nobody asks.
+    from ...results import Unfinished
+    from ...results import UnfinishedStatement
+
     path = _path(context, key)
     known = {_checksum(entry.code) for entry in entries}
     return Unfinished(

@@ -17,6 +17,11 @@ from .retries import repeating_statements
 if t.TYPE_CHECKING:
     from ..context import StepContext
 
+NONE: t.Final = Limits()
+"""Those of a revision that asks for none."""
+
+_NAMES = ("lock_timeout", "statement_timeout")
+
 
 def look(context: StepContext) -> None:
     """See what the application has set on the connection, before a transaction ends."""
@@ -39,7 +44,7 @@ def limited(context: StepContext) -> t.Iterator[None]:
             yield
     finally:
         context.timeouts.end()
-        context.timeouts = Timeouts(context.live, Limits())
+        context.timeouts = Timeouts(context.live, NONE)
 
 
 def of_revision(script: Script) -> Limits:
@@ -48,12 +53,14 @@ def of_revision(script: Script) -> Limits:
     :param script: Its module is loaded.
     :raises RevisionFileError: It is no length of time.
     """
-    return Limits(_own(script, "lock_timeout"), _own(script, "statement_timeout"))
-
-
-def _own(script: Script, name: str) -> float | None:
     # Asked for what it hasn't, a revision's module looks at itself each time.
     content = vars(script.module)
+    if content.keys().isdisjoint(_NAMES):
+        return NONE
+    return Limits(*(_own(script, content, name) for name in _NAMES))
+
+
+def _own(script: Script, content: dict[str, t.Any], name: str) -> float | None:
     if name not in content:
         return None
     value = content[name]

@@ -159,22 +159,24 @@ class Statements:
         if not ours.timeouts.ours:
             repeats.before(sql)
             return False
-        retries = ours.settings.lock_retries
+        dialect = ours.dialect
         with ours.timeouts.statement(sql):
-            waits = pauses(retries)
-            for number in range(1, retries + 2):
+            waits, number = None, 1
+            while True:
                 repeats.before(sql)
                 try:
-                    ours.dialect.do_execute(cursor, sql, parameters, context)
+                    dialect.do_execute(cursor, sql, parameters, context)
                     break
-                except ours.dialect.loaded_dbapi.Error as e:
+                except dialect.loaded_dbapi.Error as e:
+                    waits = waits or pauses(ours.settings.lock_retries)
                     pause = self._pause(e, sql, waits)
                     if pause is None:
                         self._failed = e, number
                         raise
                     message = describe(ours, e, sql, ours.running)
-                tell(ours.part, message, pause, number, retries)
+                tell(ours.part, message, pause, number, ours.settings.lock_retries)
                 time.sleep(pause)
+                number += 1
         repeats.done(sql)
         return True
 
