@@ -378,3 +378,28 @@ def test_names_that_are_left_out(project: Project, database: Database) -> None:
     options = {"include_name": include_name, "include_object": everything}
     assert fast == found(project, engine, wanted, **options)
     assert len(fast) >= 2
+
+
+@pytest.mark.one_database
+def test_columns_of_ones_own_making(project: Project, database: Database) -> None:
+    """Those that keep elsewhere what they say are left to Alembic."""
+
+    class Own(sa.Column[t.Any]):
+        inherit_cache = True
+
+        def _said(self) -> bool | None:
+            return t.cast("bool | None", self.__dict__["said"])
+
+        def _say(self, value: bool | None) -> None:
+            self.__dict__["said"] = value
+
+        nullable: t.Any = property(_said, _say)
+
+    engine = database.engine()
+    for optional, number in ((True, 0), (False, 1)):
+        wanted = sa.MetaData()
+        columns = [Own("name", sa.String(9), nullable=optional)]
+        sa.Table("own", wanted, sa.Column("id", sa.Integer, primary_key=True), *columns)
+        wanted.create_all(engine)
+        with migrating(project, engine, wanted) as alembic:
+            assert len(alembic.diff().operations) == number

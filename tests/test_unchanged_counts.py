@@ -12,6 +12,9 @@ from support.application import Project
 from support.servers import Database
 from test_unchanged import found
 
+from flask_alembic.migrator.drafts.unchanged.tables import LeftOut
+from flask_alembic.migrator.drafts.unchanged.tables import Unchanged
+
 
 def alike(number: int) -> sa.MetaData:
     """Tables with columns that are written alike, and belong to one table each."""
@@ -57,3 +60,37 @@ def test_what_is_written_alike_is_compared_once(
         numbers.append(len(calls))
     # A type that has been compared may look like another: it remembers what it is.
     assert 5 < numbers[1] <= numbers[0] + 3
+
+
+def test_only_tables_that_may_have_enums_are_searched_for_them(
+    project: Project, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of those that are as they were; what is known of them is what was compared."""
+
+    class Word(sa.types.TypeDecorator[str]):
+        impl = sa.String(9)
+        cache_ok = True
+
+    engine, wanted = database.engine(), alike(3)
+    types: dict[str, t.Any] = {
+        "enum": sa.Enum("a", "b", name="letters"),
+        "decorated": Word(),
+        "variant": sa.Integer().with_variant(sa.BigInteger(), "oracle"),
+    }
+    for name, type_ in types.items():
+        number = sa.Column("id", sa.Integer, primary_key=True)
+        sa.Table(name, wanted, number, sa.Column("value", type_))
+    wanted.create_all(engine)
+    results: list[LeftOut] = []
+    find = Unchanged.find
+
+    def noting(self: Unchanged, schemas: t.Collection[str | None]) -> LeftOut:
+        results.append(find(self, schemas))
+        return results[-1]
+
+    monkeypatch.setattr(Unchanged, "find", noting)
+    assert found(project, engine, wanted) == []
+    (left_out,) = results
+    assert {name for _, name in left_out.tables} == {*wanted.tables}
+    plain = {name for _, name in left_out.plain}
+    assert plain == wanted.tables.keys() - types.keys()

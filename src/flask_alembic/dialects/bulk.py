@@ -61,10 +61,10 @@ class FoundReference(t.NamedTuple):
     """
 
     name: str | None
-    columns: t.Sequence[str]
+    columns: list[str]
     schema: str | None
     table: str
-    referred: t.Sequence[str]
+    referred: list[str]
     info: Info
 
 

@@ -82,7 +82,7 @@ class Sorts:
         return Description(
             FoundColumns(
                 parts.names,
-                [infos[word] for word in words.columns],
+                list(map(infos.__getitem__, words.columns)),
                 parts.defaults,
                 parts.comments,
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import sqlalchemy as sa
@@ -21,8 +22,9 @@ from .alike import Sorts
 from .facts import Table
 from .kinds import read_kinds
 
+# There may be as many as tables: one text is quicker to read than a row for each.
 _OWNERS = """\
-SELECT s.oid::regclass::text, s.relname, a.attname
+SELECT json_object_agg(s.oid::regclass::text, json_build_array(s.relname, a.attname))::text
 FROM pg_class s
 JOIN pg_depend d ON d.objid = s.oid AND d.classid = 'pg_class'::regclass
  AND d.refclassid = 'pg_class'::regclass
@@ -100,8 +102,9 @@ class PostgreSQLBulk(BulkReflection):
             self._read.setdefault(kind, {}).update(found)
 
     def _read_owners(self) -> None:
-        for text, name, column in self.connection.exec_driver_sql(_OWNERS):
-            self._owners[text] = (name, column)
+        found = self.connection.exec_driver_sql(_OWNERS).scalar()
+        owners: dict[str, list[str]] = json.loads(found) if found else {}
+        self._owners = {text: (name, column) for text, (name, column) in owners.items()}
 
     def is_whole(self, table: TableKey) -> bool:
         """Whether it was read with all others."""
@@ -155,7 +158,7 @@ class PostgreSQLBulk(BulkReflection):
 
     def _several(self, kind: str) -> t.Callable[..., t.Any]:
         stock = getattr(self.connection.dialect, f"get_multi_{kind}")
-        keys = (*self._read[kind], *self._alike)
+        keys = dict.fromkeys((*self._read[kind], *self._alike))
 
         def get_multi(
             connection: sa.Connection,
@@ -168,11 +171,14 @@ class PostgreSQLBulk(BulkReflection):
             if schema not in self._names or not plain or set(options) - _KNOWN:
                 options |= {"schema": schema, "filter_names": filter_names}
                 return stock(connection, **options)
-            names = None if filter_names is None else set(filter_names)
+            wanted: t.Iterable[TableKey] = keys
+            if filter_names is not None:
+                # Mostly few of thousands.
+                wanted = dict.fromkeys((schema, name) for name in filter_names)
             return [
                 (key, self._told(kind, key))
-                for key in keys
-                if key[0] == schema and (names is None or key[1] in names)
+                for key in wanted
+                if key[0] == schema and key in keys
             ]
 
         return get_multi

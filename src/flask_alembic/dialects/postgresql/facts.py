@@ -83,7 +83,7 @@ class Table(t.NamedTuple):
 
     def parts(self) -> Parts:
         """Take its text apart."""
-        return Parts(*[part or [] for part in _decode(self.text)[0]])
+        return Parts._make(_decode(self.text)[0])
 
 
 _decode = json.JSONDecoder().raw_decode
@@ -164,11 +164,19 @@ _INDEXES = f"""
   WHERE i.indrelid = c.oid AND NOT i.indisprimary
   ORDER BY r.relname) x"""
 
+
+def _list(*lists: str) -> str:
+    """Put lists together, each of which is missing where nothing is in it."""
+    return ", ".join(f"coalesce({one}, '[]')" for one in lists)
+
+
 _FACTS = f"""
- json_build_array({_WORD}, cs.words, ks.words, xs.words)::text,
- json_build_array(cs.names, cs.defaults, cs.comments, ks.parts, xs.parts)::text"""
-_NO_FACTS = """json_build_array(c.oid::text, NULL, NULL, NULL)::text,
- '[null, null, null, null, null]'"""
+ json_build_array({_WORD}, {_list("cs.words", "ks.words", "xs.words")})::text,
+ json_build_array({
+    _list("cs.names", "cs.defaults", "cs.comments", "ks.parts", "xs.parts")
+})::text"""
+_NO_FACTS = """json_build_array(c.oid::text, '[]'::json, '[]'::json, '[]'::json)::text,
+ '[[], [], [], [], []]'"""
 _PARTS = f"""
 LEFT JOIN LATERAL ({_COLUMNS}) cs ON true
 LEFT JOIN LATERAL ({_CONSTRAINTS}) ks ON true
@@ -216,13 +224,8 @@ def read(
     # Once is much quicker than once a table.
     words = json.loads(f"[{','.join(row[6] for row in rows)}]")
     return [
-        Table(oid, schema, name, listed, visible, comment, _words(of), text)
+        Table(oid, schema, name, listed, visible, comment, Words._make(of), text)
         for (oid, schema, name, listed, visible, comment, _, text), of in zip(
             rows, words, strict=True
         )
     ]
-
-
-def _words(told: t.Sequence[t.Any]) -> Words:
-    table, *others = told
-    return Words(table, *[some or [] for some in others])

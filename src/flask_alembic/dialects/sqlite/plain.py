@@ -78,8 +78,8 @@ def foreign_keys(
         if key is None:
             key = FoundReference(None, [], schema, table, [], _NO_OPTIONS)
             found[number] = key
-        t.cast("list[str]", key.columns).append(own)
-        t.cast("list[str]", key.referred).append(other)
+        key.columns.append(own)
+        key.referred.append(other)
     return list(found.values())
 
 

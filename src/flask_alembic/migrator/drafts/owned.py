@@ -101,6 +101,8 @@ class Ownership:
 
     def ignores(self, name: str, schema: str | None) -> bool:
         """Whether the application has said to leave this table alone."""
+        if not self._patterns:
+            return False
         full = f"{schema or self._default}.{name}"
         return any(
             fnmatch.fnmatchcase(full if "." in pattern else name, pattern)

@@ -9,9 +9,12 @@ import sqlalchemy as sa
 from alembic.operations import ops
 from sqlalchemy.dialects import postgresql
 
+from ....dialects.bulk import TableKey
 from ....dialects.enums import EnumType
 from ....dialects.enums import EnumUse
 from ....dialects.enums import TypeKey
+from ..unchanged.types import is_plain
+from ..unchanged.view import left_out
 
 if t.TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -19,9 +22,6 @@ if t.TYPE_CHECKING:
     from ..refining import Refinement
 
 Column: t.TypeAlias = "sa.Column[t.Any]"
-
-_MADE_OF_OTHERS = (sa.Enum, sa.ARRAY, sa.types.TypeDecorator)
-"""Only these, and types with variants, may be an enum of the database or hold one."""
 
 
 def named(
@@ -188,10 +188,19 @@ class Uses:
 
     # -- models --------------------------------------------------------------------------
 
-    def _tables(self) -> t.Iterator[sa.Table]:
+    def _tables(
+        self, without: t.Collection[TableKey] = frozenset()
+    ) -> t.Iterator[sa.Table]:
+        """The models' tables that the application lets be compared.
+
+        :param without: Nobody asks for these.
+        """
         autogen = self._refinement.autogen
         for table in autogen.table_key_to_table.values():
-            if autogen.run_object_filters(table, table.name, "table", False, None):
+            key = (self.schema(table.schema or self.default_schema), table.name)
+            if key not in without and autogen.run_object_filters(
+                table, table.name, "table", False, None
+            ):
                 yield table
 
     @functools.cached_property
@@ -206,12 +215,11 @@ class Uses:
     def models(self) -> dict[TypeKey, list[Column]]:
         """Type -> the models' columns that have it."""
         found: dict[TypeKey, list[Column]] = {}
-        for table in self._tables():
+        # Most are plain: a look at each would be a part of every comparison.
+        for table in self._tables(without=left_out(self._refinement.autogen).plain):
             for column in table.columns:
-                type_ = column.type
-                # Most are plain: a look at each would be a part of every comparison.
-                if isinstance(type_, _MADE_OF_OTHERS) or type_._variant_mapping:
-                    for key in named(type_, self._dialect):
+                if not is_plain(column.type):
+                    for key in named(column.type, self._dialect):
                         found.setdefault(key, []).append(column)
         return found
 

@@ -94,7 +94,7 @@ class Words:
     def columns(self) -> dict[Key, dict[str, str]]:
         """Renames of columns that were said outright."""
         found: dict[Key, dict[str, str]] = {}
-        unchanged = left_out(self._autogen)
+        unchanged = left_out(self._autogen).tables
         for key, table in self._models.items():
             said = self._said_of(key)
             was = {} if key in unchanged else _was_of(table)

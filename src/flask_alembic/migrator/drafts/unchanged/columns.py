@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import typing as t
 
 import sqlalchemy as sa
@@ -13,9 +13,11 @@ from sqlalchemy.types import NullType
 from ....dialects.bulk import FoundColumns
 from ....dialects.bulk import Info
 from ....dialects.columns import Pair
+from .types import is_hashable
+from .types import is_plain
 from .types import Key
-from .types import made_of
 from .types import Types
+from .types import without_events
 
 Column: t.TypeAlias = "sa.Column[t.Any]"
 
@@ -36,11 +38,43 @@ class Question(t.NamedTuple):
     default: bool
 
 
-class _Defaults(t.NamedTuple):
-    """A default as the database has it, and as the model has it."""
+class Compared(t.NamedTuple):
+    """What is known of a table's columns, which may be those of its model.
 
-    found: t.Any
-    own: str | None
+    :param questions: Keys of :attr:`Columns.questions`, on whose answers it depends.
+    :param plain: None of their types can be an enum, or is made of another type.
+    """
+
+    questions: frozenset[Key]
+    plain: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Met:
+    """What was found of a pair of columns, and what it holds for: all that are so.
+
+    :param kind: The class of the model's type.
+    :param parts: What that type is made of.
+    :param default: As the database has it.
+    :param own: How the model's default is written.
+    :param question: What is left to ask.
+    :param plain: As of :class:`Compared`.
+    :param done: There is nothing to ask, and it's plain.
+    """
+
+    kind: type[t.Any]
+    parts: t.Mapping[str, t.Any]
+    default: str | None
+    own: t.Hashable
+    nullable: bool | None
+    primary_key: bool
+    question: Key
+    plain: bool
+    done: bool
+
+
+_MOST = 8
+"""How many sorts of a model's columns are kept in mind for one sort of the database's."""
 
 
 class Columns:
@@ -70,49 +104,91 @@ class Columns:
         self._types = Types(self._same_type)
         # An info that belongs to many columns is known by itself. It is held here, so
         # that no other takes its place.
-        self._known: dict[Key, tuple[Key | None, Info]] = {}
+        self._met: dict[int, tuple[Info, list[_Met]]] = {}
         self._defaults: dict[Key, t.Any] = {}
         # Kinds of types whose owned sequences are no defaults to Alembic.
         self._serials: set[type[t.Any]] = set()
-        self._texts: dict[t.Any, str | None] = {}
+        self._texts: dict[t.Hashable, str | None] = {}
 
     def compare(
         self, schema: str | None, table: sa.Table, found: FoundColumns
-    ) -> set[Key] | None:
-        """Compare all columns of a table.
-
-        :return: Keys of ``questions`` on whose answers it depends whether they are the
-            same; None if something differs, or isn't known.
-        """
-        asked: set[Key] = set()
-        columns = _in_order(table, found.names)
-        if columns is None:
+    ) -> Compared | None:
+        """Compare all columns of a table; gives None if one differs, or isn't known."""
+        columns = table.columns.values()
+        if len(columns) != len(found.names):
             return None
-        known, commented = self._known, self._dialect.supports_comments
-        for wanted, name, info, default, comment in zip(columns, *found, strict=True):
-            if wanted.system or wanted.constraints:
+        questions, plain = _NO_QUESTIONS, True
+        all_met, commented = self._met, self._dialect.supports_comments
+        for column, name, info, default, comment in zip(columns, *found, strict=True):
+            # A column that is asked for an attribute looks whether its type has an
+            # operator of that name: with thousands of columns that takes its time.
+            own = column.__dict__
+            if own["name"] != name:
+                again = _in_order(columns, found)
+                return None if again is None else self.compare(schema, table, again)
+            if own["system"] or own["constraints"]:
                 return None
-            if commented and (comment or None) != (wanted.comment or None):
+            if commented and (comment or None) != (own["comment"] or None):
                 return None
-            defaults = _NONE
-            if default is not None or wanted.server_default is not None:
-                both = self._both_defaults(table, name, info, default, wanted)
-                if both is None:
+            given, type_ = own["server_default"], own["type"]
+            if default is not None:
+                default = self._found_default(table, name, info, default)
+            if given is not None:
+                given = _written_as(given)
+            parts = type_.__dict__
+            if "dispatch" in parts:
+                parts = without_events(parts)
+            nullable, primary_key = own["nullable"], own["primary_key"]
+            known = all_met.get(id(info))
+            for met in () if known is None else known[1]:
+                if (
+                    met.kind is type_.__class__
+                    and met.parts == parts
+                    and met.default == default
+                    and met.own == given
+                    and met.nullable is nullable
+                    and met.primary_key is primary_key
+                ):
+                    break
+            else:
+                new = self._meet(schema, table, info, default, column)
+                if new is None:
                     return None
-                defaults = both
-            key = (id(info), defaults, wanted.nullable, made_of(wanted.type))
-            try:
-                question, _ = known[key]
-            except (KeyError, TypeError):
-                question = self._question(schema, table, info, defaults, wanted)
-                # A type that is made of lists is like no other.
-                with contextlib.suppress(TypeError):
-                    known[key] = (question, info)
-            if question is None:
-                return None
-            if question is not _SAME:
-                asked.add(question)
-        return asked
+                met = new
+            if not met.done:
+                plain = plain and met.plain
+                if met.question is not _SAME:
+                    questions |= {met.question}
+        return Compared(questions, plain)
+
+    def _meet(
+        self,
+        schema: str | None,
+        table: sa.Table,
+        info: Info,
+        default: t.Any,
+        wanted: Column,
+    ) -> _Met | None:
+        """Compare columns of a new sort; gives None if they differ."""
+        question = self._question(schema, table, info, default, wanted)
+        if question is None:
+            return None
+        type_, given, plain = wanted.type, wanted.server_default, is_plain(wanted.type)
+        met = _Met(
+            kind=type_.__class__,
+            parts=without_events(vars(type_)).copy(),
+            default=default,
+            own=None if given is None else _written_as(given),
+            nullable=wanted.nullable,
+            primary_key=wanted.primary_key,
+            question=question,
+            plain=plain,
+            done=plain and question is _SAME,
+        )
+        _, all_met = self._met.setdefault(id(info), (info, []))
+        if len(all_met) < _MOST and is_hashable(type_):
+            all_met.append(met)
+        return met
 
     # -- types ---------------------------------------------------------------------------
 
@@ -135,50 +211,42 @@ class Columns:
         schema: str | None,
         table: sa.Table,
         info: Info,
-        defaults: _Defaults,
+        found: t.Any,
         wanted: Column,
     ) -> Key | None:
         """What is left to ask; None where no answer would do."""
         if info["nullable"] is not wanted.nullable or not info.keys() <= _KNOWN:
             return None
+        own = self._own_default(wanted)
+        if not isinstance(found, str | None) or own is _UNKNOWN:
+            return None
+        if found != own and wanted is table._autoincrement_column:
+            return None
         types, same = self._types.compare(info["type"], wanted)
-        found, own = defaults
-        if same is None or not isinstance(found, str | None):
+        if same is None:
             return None
         if same and found == own:
             return _SAME
-        key = (types, defaults, wanted.nullable)
+        key = (types, found, own, wanted.nullable)
         if key not in self.questions:
             pair = _pair(schema, table, info, found, wanted)
             self.questions[key] = Question(pair, not same, found != own)
         return key
 
-    def _both_defaults(
-        self,
-        table: sa.Table,
-        name: str,
-        info: Info,
-        default: str | None,
-        wanted: Column,
-    ) -> _Defaults | None:
-        """Read both; None where their texts say nothing."""
-        found, own = self._found_default(table, name, info, default), None
-        if wanted.server_default is not None:
-            if not isinstance(wanted.server_default, sa.DefaultClause):
-                return None
-            try:
-                own = self._own_default(wanted, wanted.server_default.arg)
-            except CompileError:
-                return None
-        if found != own and wanted is table._autoincrement_column:
+    def _own_default(self, wanted: Column) -> t.Any:
+        """A model's default as it stands in CREATE TABLE, if it has a text."""
+        default = wanted.server_default
+        if default is None:
             return None
-        return _Defaults(found, own)
-
-    def _own_default(self, wanted: Column, arg: t.Any) -> str | None:
-        """A model's default as it stands in CREATE TABLE."""
-        key = _written_as(arg)
+        if not isinstance(default, sa.DefaultClause):
+            return _UNKNOWN
+        key = _written_as(default)
         if key not in self._texts:
-            self._texts[key] = self._compiler.get_column_default_string(wanted)
+            try:
+                text = self._compiler.get_column_default_string(wanted)
+            except CompileError:
+                return _UNKNOWN
+            self._texts[key] = text
         return self._texts[key]
 
     def _found_default(
@@ -206,24 +274,26 @@ def _written_as(default: t.Any) -> t.Hashable:
 
     Tables often have one of the time at which a row was made.
     """
-    kind: type[t.Any] = type(default)
-    if kind is sa.TextClause and not default._bindparams:
-        return kind, default.text
+    arg: t.Any = getattr(default, "arg", None)
+    kind: type[t.Any] = arg.__class__
+    if kind is str:
+        return t.cast("str", arg)
+    if kind is sa.TextClause and not arg._bindparams:
+        return kind, arg.text
     own = kind.__module__ == functions.__name__
-    if own and not getattr(default, "_has_args", True) and type(default.name) is str:
-        return kind, default.name, default.packagenames
-    return t.cast("t.Hashable", default)
+    if own and not getattr(arg, "_has_args", True) and type(arg.name) is str:
+        return kind, arg.name, arg.packagenames
+    # Its model holds it as long as it is compared.
+    return id(arg)
 
 
-def _in_order(table: sa.Table, names: t.Sequence[str]) -> t.Sequence[Column] | None:
-    """A model's columns in another order; None if they aren't these."""
-    columns = list(table.columns)
-    if [column.name for column in columns] == names:
-        return columns
-    there = {column.name: column for column in columns}
-    if len(there) != len(names) or not there.keys() >= set(names):
+def _in_order(columns: t.Sequence[Column], found: FoundColumns) -> FoundColumns | None:
+    """What is told of columns in a model's order; None if these aren't its columns."""
+    there = dict(zip(found.names, zip(*found, strict=True), strict=True))
+    if {column.name for column in columns} != there.keys():
         return None
-    return [there[name] for name in names]
+    told = [there[column.name] for column in columns]
+    return FoundColumns(*zip(*told, strict=True))
 
 
 def _pair(
@@ -240,5 +310,6 @@ def _pair(
     return Pair(schema, str(table.name), str(wanted.name), column, wanted)
 
 
-_NONE = _Defaults(None, None)
+_NO_QUESTIONS: frozenset[Key] = frozenset()
+_UNKNOWN = object()
 _SAME = object()

@@ -49,14 +49,17 @@ class Constraints:
             return False
         keys: list[sa.ForeignKeyConstraint] = []
         uniques: list[Named] = []
+        primary_key = table.primary_key
         for constraint in table.constraints:
+            if constraint is primary_key:
+                continue
             if isinstance(constraint, sa.ForeignKeyConstraint):
                 keys.append(constraint)
             elif isinstance(constraint, sa.UniqueConstraint):
                 if _is_special(constraint):
                     return False
                 uniques.append(self._named(constraint, constraint.columns, True))
-            elif constraint is not table.primary_key:
+            else:
                 return False
         return self._same_foreign_keys(keys, found.foreign_keys) and self._same_indexes(
             table, uniques, found
@@ -92,8 +95,12 @@ class Constraints:
                     return False
             indexes.append(self._named(index, columns, bool(index.unique)))
         there = self._indexes(found.indexes)
+        if there is None:
+            return False
+        if indexes == there and not (uniques or found.uniques):
+            return True
         constraints = self._uniques(found.uniques)
-        if there is None or constraints is None:
+        if constraints is None:
             return False
         if any(["duplicates_index" in one.info for one in found.uniques]):
             # Such a database has only indexes, whatever the model calls them.
@@ -145,21 +152,22 @@ class Constraints:
     ) -> bool:
         if len(wanted) != len(found):
             return False
-        there: set[tuple[t.Any, ...]] = set()
-        for key in found:
-            rules = self._of_references.of(key.info)
+        there: list[tuple[t.Any, ...]] = []
+        for _, columns, schema, table, referred, info in found:
+            rules = self._of_references.of(info)
             if rules is None:
                 return False
-            columns, referred = tuple(key.columns), tuple(key.referred)
-            there.add((columns, key.schema, key.table, referred, rules))
-        for one in wanted:
-            if one.match or _is_special(one):
-                return False
+            there.append((columns, schema, table, referred, rules))
         try:
-            return there == {_told(one) for one in wanted}
+            own = [_told(one) for one in wanted]
         except InvalidRequestError:
             # The table that it refers to isn't known: whoever needs it will say so.
             return False
+        # There are few of them, and mostly they have the same order.
+        return None not in own and (
+            own == there
+            or (all(one in there for one in own) and all(one in own for one in there))
+        )
 
 
 _OF_KEY = frozenset(["constrained_columns", "name"])
@@ -253,16 +261,19 @@ def _rules_found(info: Info) -> tuple[str, ...] | None:
     return _rules(**options)
 
 
-def _told(key: sa.ForeignKeyConstraint) -> tuple[t.Any, ...]:
-    elements = key.elements
-    target = elements[0].column.table
-    return (
-        tuple([element.parent.name for element in elements]),
-        target.schema,
-        target.name,
-        tuple([element.column.name for element in elements]),
-        _rules(key.onupdate, key.ondelete, key.deferrable, key.initially),
-    )
+def _told(key: sa.ForeignKeyConstraint) -> tuple[t.Any, ...] | None:
+    """What a model says of a foreign key; None if that isn't all."""
+    if key.match or _is_special(key):
+        return None
+    own: list[str] = []
+    referred: list[str] = []
+    for element in key.elements:
+        column = element.column
+        own.append(element.parent.name)
+        referred.append(column.name)
+    target = column.table
+    rules = _rules(key.onupdate, key.ondelete, key.deferrable, key.initially)
+    return own, target.schema, target.name, referred, rules
 
 
 def _rules(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 import typing as t
 
@@ -10,9 +12,11 @@ import sqlalchemy as sa
 from ....dialects.bulk import describe
 from ....dialects.bulk import Description
 from ....dialects.bulk import Descriptions
+from ....dialects.bulk import FoundReference
 from ....dialects.bulk import TableKey
 from ..renames.view import RenamedInspector
 from .columns import Columns
+from .columns import Compared
 from .columns import Question
 from .constraints import Constraints
 from .types import Key
@@ -39,6 +43,18 @@ class Watched(t.NamedTuple):
     ask: Ask | None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What Alembic doesn't get to see of a comparison.
+
+    :param tables: Their columns are the models'.
+    :param plain: Those of them that have no enum, or type that is made of another.
+    """
+
+    tables: frozenset[TableKey] = frozenset()
+    plain: frozenset[TableKey] = frozenset()
+
+
 class Unchanged:
     """Finds the tables of one comparison that are surely the same."""
 
@@ -56,9 +72,10 @@ class Unchanged:
             autogen.dialect, served=support.indexes_foreign_keys
         )
 
-    def find(self, schemas: t.Collection[str | None]) -> frozenset[TableKey]:
+    def find(self, schemas: t.Collection[str | None]) -> LeftOut:
         """Compare what was read with the models."""
-        alike: dict[TableKey, _Alike] = {}
+        alike: dict[TableKey, Compared] = {}
+        referring: dict[TableKey, t.Sequence[FoundReference]] = {}
         identified: set[TableKey] = set()
         models = self._models()
         for schema in schemas:
@@ -68,23 +85,30 @@ class Unchanged:
                 if not self._constraints.same_key(table, found):
                     continue
                 identified.add((schema, name))
-                keys = self._compare(schema, table, found)
-                if keys is not None:
-                    alike[schema, name] = _Alike(keys, _referred(found))
-        same = self._answers({key for one in alike.values() for key in one.questions})
+                compared = self._compare(schema, table, found)
+                if compared is not None:
+                    alike[schema, name] = compared
+                    referring[schema, name] = found.foreign_keys
+        asked = [one.questions for one in alike.values()]
+        same = self._answers(frozenset().union(*asked))
         # Who refers to a key that may change is looked at with it.
-        return frozenset(
+        tables = [
             table
             for table, one in alike.items()
-            if one.questions <= same and one.referred <= identified
-        )
+            if one.questions <= same
+            and all([(key.schema, key.table) in identified for key in referring[table]])
+        ]
+        plain = [table for table in tables if alike[table].plain]
+        return LeftOut(frozenset(tables), frozenset(plain))
 
     def _compare(
         self, schema: str | None, table: sa.Table, found: Description
-    ) -> set[Key] | None:
-        """Compare a table; gives what is left to ask, None where it may differ."""
+    ) -> Compared | None:
+        """Compare a table; None where it may differ, whatever is answered."""
         if self._constraints.same(table, found) and self._same_comment(table, found):
-            return self._columns.compare(schema, table, found.columns)
+            # Columns of somebody's own making may keep elsewhere what they say.
+            with contextlib.suppress(KeyError):
+                return self._columns.compare(schema, table, found.columns)
         return None
 
     def _models(self) -> dict[TableKey, sa.Table]:
@@ -103,18 +127,16 @@ class Unchanged:
     def _candidates(
         self, schema: str | None, models: t.Container[TableKey]
     ) -> list[str]:
+        inspector, is_whole = self._inspector, self._watched.bulk.is_whole
+        renaming = isinstance(inspector, RenamedInspector)
         return [
             name
-            for name in self._inspector.get_table_names(schema=schema)
+            for name in inspector.get_table_names(schema=schema)
             if (schema, name) in models
-            and self._watched.bulk.is_whole((schema, name))
-            and not self._is_renamed((schema, name))
+            and is_whole((schema, name))
+            and not (renaming and inspector.renames(schema, name))
             and self._included(name, "table", {"schema_name": schema})
         ]
-
-    def _is_renamed(self, key: TableKey) -> bool:
-        inspector = self._inspector
-        return isinstance(inspector, RenamedInspector) and inspector.renames(*key)
 
     def _included(self, name: str | None, kind: t.Any, parents: t.Any) -> bool:
         return self._autogen.run_name_filters(name, kind, parents)
@@ -165,22 +187,8 @@ class Unchanged:
         return {key for key, same in zip(wanted, answers, strict=True) if same}
 
 
-class _Alike(t.NamedTuple):
-    """A table that differs in nothing but, perhaps, what is left to ask.
-
-    :param questions: Keys.
-    :param referred: The tables that its foreign keys refer to.
-    """
-
-    questions: set[Key]
-    referred: set[TableKey]
-
-
-def _referred(found: Description) -> set[TableKey]:
-    return {(key.schema, key.table) for key in found.foreign_keys}
-
-
 def _is_listened_to(table: sa.Table) -> bool:
     """Whether somebody hears of columns that are reflected."""
-    heard = (table.dispatch, table.metadata.dispatch)
-    return any(bool(t.cast(t.Any, one).column_reflect) for one in heard)
+    own: t.Any = table.dispatch
+    everyones: t.Any = table.metadata.dispatch
+    return bool(own.column_reflect) or bool(everyones.column_reflect)

@@ -47,10 +47,37 @@ class Types:
             return {}
 
 
+def without_events(parts: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What types that are alike have in common beside their class.
+
+    :param parts: The attributes of one.
+    """
+    if "dispatch" not in parts:
+        return parts
+    # Of booleans: events, each its own.
+    parts = parts.copy()
+    del parts["dispatch"]
+    return parts
+
+
 def made_of(type_: t.Any) -> tuple[t.Any, ...]:
     """What types that are alike have in common."""
-    parts = type_.__dict__
-    if "dispatch" in parts:
-        # Of booleans: events, each its own.
-        parts = {name: value for name, value in parts.items() if name != "dispatch"}
+    parts = without_events(vars(type_))
     return (type_.__class__, *parts, *parts.values())
+
+
+def is_hashable(type_: t.Any) -> bool:
+    """Whether a type may be compared part by part; one of lists is like no other."""
+    try:
+        hash(made_of(type_))
+    except TypeError:
+        return False
+    return True
+
+
+_MADE_OF_OTHERS = (sa.Enum, sa.ARRAY, sa.types.TypeDecorator)
+
+
+def is_plain(type_: t.Any) -> bool:
+    """Whether a type is no enum of any database, and holds none."""
+    return not (isinstance(type_, _MADE_OF_OTHERS) or type_._variant_mapping)

@@ -13,9 +13,12 @@ import typing as t
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 from alembic.util import PriorityDispatchResult
+from alembic.util import to_list
 
 from ....dialects.bulk import TableKey
+from .order import in_order
 from .tables import Ask
+from .tables import LeftOut
 from .tables import Unchanged
 from .tables import Watched
 
@@ -46,9 +49,9 @@ def leave_out(
     opts[_KEY] = Watched(bulk, filters, ask)
 
 
-def left_out(autogen: AutogenContext) -> frozenset[TableKey]:
-    """The tables that the last comparison left out: their columns are the models'."""
-    return t.cast("frozenset[TableKey]", autogen.opts.get(_LEFT_OUT, frozenset()))
+def left_out(autogen: AutogenContext) -> LeftOut:
+    """What the last comparison left out; the keys of tables as the database has them."""
+    return t.cast("LeftOut", autogen.opts.get(_LEFT_OUT, LeftOut()))
 
 
 def add_comparators(plugin: Plugin) -> None:
@@ -66,20 +69,18 @@ def _hide(
 ) -> PriorityDispatchResult:
     watched: Watched | None = autogen.opts.get(_KEY)
     if watched is not None and not _is_watched(autogen, watched):
-        unchanged = Unchanged(autogen, watched).find(schemas)
-        autogen.opts[_LEFT_OUT] = unchanged
+        found = Unchanged(autogen, watched).find(schemas)
+        autogen.opts[_LEFT_OUT], unchanged = found, found.tables
         changing = t.cast(t.Any, autogen)
         changing.inspector = WithoutTables(autogen.inspector, unchanged)
         default = autogen.dialect.default_schema_name
-        tables = list(autogen.table_key_to_table.values())
-        if len(unchanged) < len(tables):
-            tables = autogen.sorted_tables
-        changing.sorted_tables = [
+        left = [
             table
-            for table in tables
+            for table in autogen.table_key_to_table.values()
             if (None if table.schema == default else table.schema, table.name)
             not in unchanged
         ]
+        changing.sorted_tables = in_order(to_list(autogen.metadata), left)
     return PriorityDispatchResult.CONTINUE
 
 
