@@ -9,6 +9,7 @@ from support.changing import start
 from support.changing import text
 from support.servers import Database
 
+INDEXED = "code = sa.Column(sa.Integer, unique=True, index=True)"
 CODE = "code = sa.Column(sa.Integer, unique=True)"
 
 
@@ -53,6 +54,11 @@ CASES = {
         table("a", CODE) + table("b", key("a", "a.code")),
         table("b", CODE) + table("a", key("b", "b.code")),
     ),
+    "unique_index": (
+        "",
+        table("a", INDEXED) + table("b", key("a", "a.code"), key("b", "b.id")),
+    ),
+    "unique_index_of_its_own": ("", table("a", INDEXED, key("a", "a.code"))),
     "chain": (
         PARENT + table("b", key("a", "a.id")) + table("c", key("b", "b.id")),
         "",

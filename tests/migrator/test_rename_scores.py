@@ -242,5 +242,9 @@ def test_order(wanted: dict[str, str], steps: list[tuple[str, str]]) -> None:
 def test_columns_in_an_expression() -> None:
     text = """lower(name) = 'name' AND "name" <> `name` AND t.name_x > names"""
     assert in_text(text, {"name": "label"}) == (
-        """lower(label) = 'name' AND "label" <> `label` AND t.name_x > names"""
+        """lower(label) = 'name' AND label <> `label` AND t.name_x > names"""
     )
+    assert in_text(text, {"name": 'A "b`', "lower": "x"}) == (
+        """lower("A ""b`") = 'name' AND "A ""b`" <> `A "b``` AND t.name_x > names"""
+    )
+    assert in_text('"Old" > 0', {"Old": "order"}) == '"order" > 0'

@@ -71,6 +71,14 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def dotted(quote: t.Callable[[str], str], *parts: str | None) -> str:
+    """Write a name with what stands before it, where that is said.
+
+    :param quote: Writes each part.
+    """
+    return ".".join(quote(part) for part in parts if part)
+
+
 def guard_message(heads: t.Collection[str]) -> str:
     """The text of a guard's error, up to what the database is or has instead."""
     expected = ", ".join(sorted(heads)) or "base"

@@ -12,8 +12,13 @@ TypeKey: t.TypeAlias = tuple[str, str]
 """Schema and name of a type."""
 
 _STRING = re.compile(r"'((?:[^']|'')*)'")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _WORD = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|[^\W\d][\w$]*')
 _LIST_WORDS = frozenset(["in", "any", "array", "text", "character", "varying"])
+
+
+ColumnKey: t.TypeAlias = tuple[str | None, str, str]
+"""Schema, table and name of a column; no schema for the default one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,9 +38,10 @@ class EnumUse:
     default: str | None = None
     computed: bool = False
 
-
-ColumnKey: t.TypeAlias = tuple[str | None, str, str]
-"""Schema, table and name of a column; no schema for the default one."""
+    @property
+    def key(self) -> ColumnKey:
+        """The column."""
+        return self.schema, self.table, self.column
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,6 +63,11 @@ class Dependent:
     create: tuple[str, ...]
     needs: frozenset[ColumnKey] = frozenset()
     lose: str = ""
+
+    @property
+    def column(self) -> ColumnKey | None:
+        """The column that it is; None for anything else."""
+        return (self.schema, self.table, self.name) if self.kind == "column" else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -151,8 +162,15 @@ class EnumTypes:
         raise NotImplementedError
 
 
-def listed_values(check: str, column: str) -> tuple[str, ...] | None:
-    """Read a check that only lists a column's values; None if it is something else."""
+def listed_values(
+    check: str, column: str, *, escapes: bool = False
+) -> tuple[str, ...] | None:
+    r"""Read a check that only lists a column's values; None if it is something else.
+
+    :param escapes: Strings have backslashes before what would mean something else.
+    """
+    if escapes:
+        check = _ESCAPED.sub(lambda m: "''" if m[1] == "'" else m[1], check)
     words = {_unquoted(word) for word in _WORD.findall(_STRING.sub(" ", check))}
     rest = {word for word in words if word.lower() not in _LIST_WORDS}
     if rest != {column} and words != {column}:

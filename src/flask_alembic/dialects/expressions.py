@@ -17,6 +17,9 @@ from sqlalchemy.schema import CreateTable
 from .bulk import TableKey
 from .columns import at_once
 
+if t.TYPE_CHECKING:
+    from .enums import ColumnKey
+
 PROBE = "flask_alembic_probe"
 
 
@@ -103,9 +106,16 @@ class ModelWords:
     )
 
 
-MadePlain: t.TypeAlias = t.Literal["expression", "default", "type"]
-"""What of a computed column is dropped or said again, so that it is a plain one: its
-expression, its default, its type."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class MadePlain:
+    """How a computed column becomes a plain one with the values that it has.
+
+    :param what: What of it is dropped or said again.
+    :param sql: What drops an expression.
+    """
+
+    what: t.Literal["expression", "default", "type"]
+    sql: str = ""
 
 
 class Expressions:
@@ -128,8 +138,11 @@ class Expressions:
         self.dialect = connection.dialect
         self.types: t.Sequence[sa.Enum] = ()
 
-    def made_plain(self, computed: sa.Computed) -> MadePlain | None:
-        """How a computed column becomes a plain one with the values that it has."""
+    def made_plain(self, key: ColumnKey, computed: sa.Computed) -> MadePlain | None:
+        """How a column isn't computed any more; None where it can't stay in its place.
+
+        :param computed: What it is computed by.
+        """
         return None
 
     def unreflected(self) -> frozenset[str]:
@@ -169,6 +182,13 @@ class Expressions:
     def of_model(self, model: ModelTable) -> ModelWords:
         """Put a model's table in the database's words."""
         return ModelWords()
+
+    def said_again(self, model: ModelTable, words: ModelWords) -> ModelWords:
+        """What the database makes of its own words, which may be other ones.
+
+        :param words: The model's, in the database's words.
+        """
+        return words
 
     def normal(self, sql: str) -> str:
         """What of a text of the database's is compared."""
@@ -248,6 +268,44 @@ class ProbedExpressions(Expressions):
             self.probed_indexes(model),
         )
 
+    def said_again(self, model: ModelTable, words: ModelWords) -> ModelWords:
+        """Make a temporary table of the words."""
+        checks = [_text(sql) for sql in words.checks if sql is not None]
+        computed = {name: sql for name, sql in words.computed.items() if sql}
+        made = sa.Table(PROBE, sa.MetaData())
+        for column in model.table.columns:
+            again = self._computed(computed.get(str(column.name)), column)
+            made.append_column(
+                sa.Column(column.name, _without_checks(column.type), *again)
+            )
+        table = ModelTable(made, tuple(sa.CheckConstraint(text) for text in checks))
+        found = self._of_one(table)
+        said = iter(found.checks)
+        return ModelWords(
+            tuple(None if sql is None else next(said) for sql in words.checks),
+            found.computed,
+            self.indexes_again(model, words.indexes),
+        )
+
+    def _computed(
+        self, sql: str | None, column: sa.Column[t.Any]
+    ) -> tuple[sa.Computed, ...]:
+        """The same column's expression, in the database's words."""
+        default = column.server_default
+        if sql is None or not isinstance(default, sa.Computed):
+            return ()
+        return (sa.Computed(_text(self.expression_of(sql)), default.persisted),)
+
+    def expression_of(self, computed: str) -> str:
+        """A computed column's expression, without how it is kept."""
+        return computed
+
+    def indexes_again(
+        self, model: ModelTable, words: t.Mapping[str, StoredIndex | None]
+    ) -> dict[str, StoredIndex | None]:
+        """Put indexes in the database's words that are so already."""
+        return dict(words)
+
     def probed_indexes(self, model: ModelTable) -> dict[str, StoredIndex | None]:
         """Put a model's indexes in the database's words; none by default."""
         return {}
@@ -289,8 +347,8 @@ class ProbedExpressions(Expressions):
                 copy = sa.Column(column.name, column.type, default._copy())
             made.append_column(copy)
         for number, check in enumerate(checks):
-            text = self.sql(check.sqltext).replace(":", r"\:")
-            made.append_constraint(sa.CheckConstraint(sa.text(text), name=f"c{number}"))
+            text = _text(self.sql(check.sqltext))
+            made.append_constraint(sa.CheckConstraint(text, name=f"c{number}"))
         return made
 
     def read_tables(self, tables: t.Sequence[TableKey]) -> dict[TableKey, TableWords]:
@@ -361,6 +419,11 @@ def check_name(
         number += 1
         found = f"{name}_{number}"
     return found
+
+
+def _text(sql: str) -> sa.TextClause:
+    """SQL as it stands, with nothing in it that is a parameter."""
+    return sa.text(sql.replace(":", r"\:"))
 
 
 _NAME = re.compile(r"""'(?:[^']|'')*'|"((?:[^"]|"")*)"|`((?:[^`]|``)*)`|(\w+)""")

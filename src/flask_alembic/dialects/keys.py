@@ -7,6 +7,8 @@ import typing as t
 
 import sqlalchemy as sa
 
+from .base import dotted
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KeyChange:
@@ -28,6 +30,10 @@ class KeyChange:
     after: tuple[str, ...]
     indexed: frozenset[str]
     served: t.Mapping[str, tuple[str, ...]]
+
+    def column(self, name: str) -> sa.Column[t.Any] | None:
+        """The model's column of a name."""
+        return next((c for c in self.wanted.columns if c.name == name), None)
 
     @property
     def counting(self) -> sa.Column[t.Any] | None:
@@ -51,11 +57,13 @@ class Replaced:
     """One statement that changes a key.
 
     :param counts: The column that counts from now on.
+    :param counted: The one that did until then.
     :param zero: A column that should count and can't: a row with 0 would be changed.
     """
 
     statement: Statement
     counts: str | None = None
+    counted: str | None = None
     zero: str | None = None
 
 
@@ -88,6 +96,23 @@ class Keys:
         """Let a column that is there count from now on, after its key is made."""
         return ()
 
+    def numbers(self, column: sa.Column[t.Any]) -> bool:
+        """Whether rows get a number in a model's column, as soon as it is the key."""
+        return column.table is not None and column is column.table._autoincrement_column
+
+    def sequence(self, schema: str | None, table: str, column: str) -> str | None:
+        """The sequence that a column counts by, which is its own; names as they are."""
+        return None
+
+    def serial(
+        self, schema: str | None, table: str, column: str, sequence: str | None = None
+    ) -> tuple[Statement, ...]:
+        """Let a column count by a sequence of its own, behind the values that are there.
+
+        :param sequence: Its name; the one that it would have by itself otherwise.
+        """
+        return ()
+
     def options(self, schema: str | None, found: str, wanted: sa.Table) -> KeyOptions:
         """What a table has said beside its key, and what its model says.
 
@@ -97,5 +122,4 @@ class Keys:
 
     def name(self, *parts: str | None) -> str:
         """Quote a name with what stands before it."""
-        quote = self.dialect.identifier_preparer.quote_identifier
-        return ".".join(quote(part) for part in parts if part)
+        return dotted(self.dialect.identifier_preparer.quote_identifier, *parts)

@@ -7,6 +7,7 @@ import typing as t
 
 import sqlalchemy as sa
 
+from .base import dotted
 from .bulk import TableKey
 
 
@@ -46,6 +47,9 @@ class References:
     holds: t.ClassVar[bool] = False
     """Whether no column can be dropped that a foreign key refers to."""
 
+    holds_types: t.ClassVar[bool] = False
+    """Whether no column gets another type while a foreign key uses it."""
+
     drop_words: t.ClassVar[str] = "DROP CONSTRAINT"
 
     def __init__(self, connection: sa.Connection) -> None:
@@ -75,5 +79,4 @@ class References:
         return f"ALTER TABLE {self._name(*reference.place)}"
 
     def _name(self, *parts: str | None) -> str:
-        quote = self.connection.dialect.identifier_preparer.quote
-        return ".".join(quote(part) for part in parts if part)
+        return dotted(self.connection.dialect.identifier_preparer.quote, *parts)

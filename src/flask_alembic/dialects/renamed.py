@@ -8,6 +8,8 @@ import typing as t
 
 import sqlalchemy as sa
 
+from .base import dotted
+
 Kind: t.TypeAlias = t.Literal["index", "unique", "constraint"]
 
 
@@ -44,8 +46,8 @@ class RenameStatements:
         self._quote = dialect.identifier_preparer.quote
 
     def _name(self, place: Place, name: str | None = None) -> str:
-        parts = (place.schema, place.table if name is None else name)
-        return ".".join(self._quote(part) for part in parts if part)
+        own = place.table if name is None else name
+        return dotted(self._quote, place.schema, own)
 
     def of_object(self, kind: Kind, place: Place, old: str, new: str) -> str | None:
         """Rename an index or a constraint; None where that can't be done."""
@@ -78,6 +80,16 @@ class RenameStatements:
         :param new_columns: Old name -> new name, of those that are renamed.
         """
         return []
+
+    def renamed_along(
+        self, connection: sa.Connection, place: Place, new_table: str
+    ) -> dict[str, str]:
+        """What of a table gets another name from the database as soon as that does.
+
+        :param place: The table as it is called in the database now.
+        :return: Old name -> new name.
+        """
+        return {}
 
 
 class PostgreSQLRenames(RenameStatements):
@@ -207,6 +219,21 @@ class MySQLRenames(RenameStatements):
             for old, new in new_columns.items()
             if old in first and indexes.get(old) == old and new not in indexes
         ]
+
+    def renamed_along(
+        self, connection: sa.Connection, place: Place, new_table: str
+    ) -> dict[str, str]:
+        """Find the foreign keys without a name of their own.
+
+        Source: https://dev.mysql.com/doc/refman/8.0/en/rename-table.html
+        """
+        keys = sa.inspect(connection).get_foreign_keys(place.table, place.schema)
+        first, given = f"{place.table}_ibfk_", (str(key["name"]) for key in keys)
+        return {
+            name: f"{new_table}_ibfk_{name.removeprefix(first)}"
+            for name in given
+            if name.startswith(first) and name.removeprefix(first).isdecimal()
+        }
 
 
 _UNSPOKEN = re.compile(r"\b(CHECK|GENERATED|AS|INVISIBLE|COMPRESSED|SYSTEM)\b")

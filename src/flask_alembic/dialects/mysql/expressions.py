@@ -25,6 +25,9 @@ from .bulk import IN_ONE
 from .bulk import show_create_tables
 from .columns import TOKEN
 
+if t.TYPE_CHECKING:
+    from ..enums import ColumnKey
+
 _CHECK = re.compile(r"\s+CONSTRAINT `((?:[^`]|``)+)` CHECK \((.*)\),?$")
 _COLUMN = re.compile(r"\s+`((?:[^`]|``)+)` (.*?),?$")
 _COMPUTED = re.compile(
@@ -91,9 +94,13 @@ class MySQLExpressions(ProbedExpressions):
             **given,
         }
 
-    def made_plain(self, computed: sa.Computed) -> MadePlain | None:
+    def made_plain(self, key: ColumnKey, computed: sa.Computed) -> MadePlain | None:
         """``MODIFY`` without an expression, if its values are stored."""
-        return "type" if computed.persisted else None
+        return MadePlain("type") if computed.persisted else None
+
+    def expression_of(self, computed: str) -> str:
+        """What stands before the word that says how it is kept."""
+        return computed.rpartition(" ")[0]
 
     def read_probe(self) -> TableWords:
         """Read the temporary table."""

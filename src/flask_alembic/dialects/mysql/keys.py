@@ -46,6 +46,7 @@ class MySQLKeys(Keys):
                 + self._served_again(change),
             ),
             new if changed else None,
+            old if changed else None,
             zero,
         )
 
@@ -67,15 +68,17 @@ class MySQLKeys(Keys):
         self, change: KeyChange, there: t.Mapping[str, str], name: str, counts: bool
     ) -> str:
         """A column as the draft leaves it."""
-        if name not in change.wanted.columns:
+        column = change.column(name)
+        if column is None:
             return f"{self.name(name)} {_without(there[name])}"
-        return self._of_model(change.wanted.columns[name], counts=counts)
+        return self._of_model(column, counts=counts)
 
     def _found(self, change: KeyChange, there: t.Mapping[str, str], name: str) -> str:
         """A column as it was."""
-        if name in there:
+        column = change.column(name)
+        if name in there or column is None:
             return f"{self.name(name)} {there[name]}"
-        return self._of_model(change.wanted.columns[name], counts=False)
+        return self._of_model(column, counts=False)
 
     def _of_model(self, column: sa.Column[t.Any], *, counts: bool) -> str:
         compiler = t.cast(t.Any, self.dialect).ddl_compiler(self.dialect, None)

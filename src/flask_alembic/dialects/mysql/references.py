@@ -33,6 +33,7 @@ class MySQLReferences(References):
     """Reads ``information_schema``."""
 
     holds = True
+    holds_types = True
     drop_words = "DROP FOREIGN KEY"
 
     def read(self, tables: t.Sequence[TableKey]) -> list[Reference]:

@@ -14,8 +14,10 @@ import typing as t
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from ..base import dotted
 from ..base import sql_string
 from ..enums import Dependent
+from .expressions import lost_expression
 
 # Partitions and heirs get what their parents get.
 _DEPENDENTS = """\
@@ -134,10 +136,11 @@ def read(
     bound = sa.bindparam("types", list(types), type_=ARRAY(sa.Text))
     rows = connection.execute(sa.text(_DEPENDENTS).bindparams(bound)).all()
     for type_, kind, at, table, name, definition, comment, columns in rows:
-        place = ".".join(quote(part) for part in (schema(at), table) if part)
+        key = schema(at), table, name
+        place = dotted(quote, *key[:2])
         own = quote(name)
         if kind == "index":
-            place = own = ".".join(quote(part) for part in (schema(at), name) if part)
+            place = own = dotted(quote, schema(at), name)
         drop, create, what = (
             text.format(place=place, own=own) for text in _WORDS[kind]
         )
@@ -148,13 +151,11 @@ def read(
         found.setdefault(type_, []).append(
             Dependent(
                 kind,
-                schema(at),
-                table,
-                name,
+                *key,
                 drop,
                 tuple(made),
                 frozenset(needs),
-                _LOSE.format(place=place, own=own) if kind == "column" else "",
+                lost_expression(quote, key) if kind == "column" else "",
             )
         )
     for several in found.values():
@@ -162,7 +163,6 @@ def read(
     return {type_: tuple(several) for type_, several in found.items()}
 
 
-_LOSE = "ALTER TABLE {place} ALTER COLUMN {own} DROP EXPRESSION"
 _CONSTRAINT = (
     "ALTER TABLE {place} DROP CONSTRAINT {own}",
     "ALTER TABLE {place} ADD CONSTRAINT {own} ",

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.schema import CreateTable
 
+from ..base import dotted
 from ..base import identifier
 from ..base import sql_string
 from ..bulk import TableKey
@@ -27,6 +28,9 @@ from ..expressions import StoredIndex
 from ..expressions import TableWords
 from .bulk import query_tables
 from .probed_types import ProbedTypes
+
+if t.TYPE_CHECKING:
+    from ..enums import ColumnKey
 
 _CHECKS = """\
 SELECT given.place, c.conname, pg_get_constraintdef(c.oid), ARRAY(
@@ -64,17 +68,18 @@ class PostgreSQLExpressions(ProbedExpressions):
     holds_types = True
     _is_around = False
 
-    def made_plain(self, computed: sa.Computed) -> MadePlain | None:
+    def made_plain(self, key: ColumnKey, computed: sa.Computed) -> MadePlain | None:
         """By its expression, since PostgreSQL 13, if its values are stored."""
         version = t.cast("tuple[int, ...]", self.dialect.server_version_info or ())
         known = version >= (13,) and computed.persisted is not False
-        return "expression" if known else None
+        sql = lost_expression(self.dialect.identifier_preparer.quote, key)
+        return MadePlain("expression", sql) if known else None
 
     def identity_start(
         self, schema: str | None, table: str, column: str, start: int
     ) -> str | None:
         """SQL that lets new identities begin after the values that are there."""
-        name = ".".join(identifier(part) for part in (schema, table) if part)
+        name = dotted(identifier, schema, table)
         sequence = f"pg_get_serial_sequence({sql_string(name)}, {sql_string(column)})"
         highest = f"max({identifier(column)})"
         return f"SELECT setval({sequence}, {highest}) FROM {name} HAVING {highest} >= {start}"
@@ -198,14 +203,39 @@ class PostgreSQLExpressions(ProbedExpressions):
         except SQLAlchemyError:
             return {str(index.name): None for index in indexes}
 
-    def _index(self, index: sa.Index) -> StoredIndex | None:
+    def indexes_again(
+        self, model: ModelTable, words: t.Mapping[str, StoredIndex | None]
+    ) -> dict[str, StoredIndex | None]:
+        """Make the indexes as the catalog has them, on a table like the model's."""
         try:
             with self.around():
-                self.connection.exec_driver_sql(self._create(index))
+                self.connection.execute(CreateTable(self.table(model)))
+                return {
+                    name: index and self._made_index(self._stored(index))
+                    for name, index in words.items()
+                }
+        except SQLAlchemyError:
+            return dict(words)
+
+    def _index(self, index: sa.Index) -> StoredIndex | None:
+        return self._made_index(self._create(index))
+
+    def _made_index(self, create: str) -> StoredIndex | None:
+        """Make an index on the temporary table, and read it."""
+        try:
+            with self.around():
+                self.connection.exec_driver_sql(create)
                 (found,) = self.read_probe().indexes.values()
                 return found
         except (SQLAlchemyError, ValueError):
             return None
+
+    def _stored(self, index: StoredIndex) -> str:
+        """Write CREATE INDEX for a temporary table, in the catalog's words."""
+        unique = "UNIQUE " if index.unique else ""
+        sql = f"CREATE {unique}INDEX {PROBE_INDEX} ON {PROBE} USING {index.words}"
+        doubled = self.dialect.identifier_preparer._double_percents
+        return sql.replace("%", "%%") if doubled else sql
 
     def _create(
         self, index: sa.Index, table: str = PROBE, name: str = PROBE_INDEX
@@ -217,6 +247,14 @@ class PostgreSQLExpressions(ProbedExpressions):
         sql = sql.replace(" CONCURRENTLY ", " ", 1)
         own = compiler.preparer.format_index(index)
         return sql.replace(f" {own} ON {on} ", f" {name} ON {table} ", 1)
+
+
+def lost_expression(quote: t.Callable[[str], str], key: ColumnKey) -> str:
+    """SQL that makes a computed column a plain one.
+
+    Source: https://www.postgresql.org/docs/current/sql-altertable.html
+    """
+    return f"ALTER TABLE {dotted(quote, *key[:2])} ALTER COLUMN {quote(key[2])} DROP EXPRESSION"
 
 
 def condition(definition: str) -> str:

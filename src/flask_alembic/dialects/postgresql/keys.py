@@ -15,6 +15,17 @@ LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = to_regclass({}) AND a.attname = {}"""
 
 
+_SEQUENCE = """\
+SELECT s.relname FROM pg_depend d
+JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+JOIN pg_class c ON c.oid = a.attrelid AND c.relnamespace = s.relnamespace
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+ AND d.deptype = 'a' AND d.refobjid = to_regclass({}) AND a.attname = {}
+ AND strpos(pg_get_expr(f.adbin, f.adrelid), 'nextval(') = 1"""
+
+
 class PostgreSQLKeys(Keys):
     """Makes what SERIAL would have made."""
 
@@ -29,9 +40,22 @@ class PostgreSQLKeys(Keys):
         column = change.counting
         if column is None or self._counts(change, column):
             return ()
-        schema, name = change.schema, change.wanted.name
-        table, own = self.name(schema, name), self.name(str(column.name))
-        sequence = self.name(schema, self._sequence(name, str(column.name)))
+        return self.serial(change.schema, change.wanted.name, str(column.name))
+
+    def sequence(self, schema: str | None, table: str, column: str) -> str | None:
+        """One that goes with the column, and that its default takes values from."""
+        place = sql_string(self.name(schema, table))
+        query = _SEQUENCE.format(place, sql_string(column))
+        found = self.connection.exec_driver_sql(query).scalar()
+        return None if found is None else str(found)
+
+    def serial(
+        self, schema: str | None, table: str, column: str, sequence: str | None = None
+    ) -> tuple[Statement, ...]:
+        """As SERIAL does it."""
+        name = sequence or self._sequence(table, column)
+        table, own = self.name(schema, table), self.name(column)
+        sequence = self.name(schema, name)
         return (
             Statement(
                 f"CREATE SEQUENCE {sequence} OWNED BY {table}.{own}",

@@ -28,15 +28,18 @@ from .schema import stored_texts
 from .schema import StoredTexts
 from .text import TableText
 
+if t.TYPE_CHECKING:
+    from ..enums import ColumnKey
+
 
 class SQLiteExpressions(Expressions):
     """Compares words: SQLite has none of its own."""
 
     known = True
 
-    def made_plain(self, computed: sa.Computed) -> MadePlain | None:
+    def made_plain(self, key: ColumnKey, computed: sa.Computed) -> MadePlain | None:
         """The table is rebuilt, and its rows are read as they are."""
-        return "default"
+        return MadePlain("default")
 
     def unreflected(self) -> frozenset[str]:
         """Tables with an index on an expression, and perhaps some more."""

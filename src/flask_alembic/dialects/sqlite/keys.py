@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import sqlalchemy as sa
 
 from ..keys import KeyOptions
@@ -15,6 +17,13 @@ AUTOINCREMENT = {"sqlite_autoincrement": True}
 
 class SQLiteKeys(Keys):
     """An INTEGER that is the key alone counts by itself."""
+
+    def numbers(self, column: sa.Column[t.Any]) -> bool:
+        """Only if its type is that, and no other number."""
+        return super().numbers(column) and self._is_integer(column)
+
+    def _is_integer(self, column: sa.Column[t.Any]) -> bool:
+        return column.type.compile(self.dialect) == "INTEGER"
 
     def options(self, schema: str | None, found: str, wanted: sa.Table) -> KeyOptions:
         """Tell whether no number is given twice, which AUTOINCREMENT is for."""
@@ -30,7 +39,7 @@ class SQLiteKeys(Keys):
             bool(wanted.dialect_options["sqlite"]["autoincrement"])
             and len(columns) == 1
             and not columns[0].foreign_keys
-            and columns[0].type.compile(self.dialect) == "INTEGER"
+            and self._is_integer(columns[0])
         )
 
 

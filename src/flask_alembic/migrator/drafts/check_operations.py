@@ -10,6 +10,9 @@ from alembic.autogenerate.render import renderers
 from alembic.operations.ops import CreateCheckConstraintOp
 from alembic.operations.ops import DropConstraintOp
 
+from .constraint_text import creation
+from .sql_text import verbatim
+
 
 class CreateCheck(CreateCheckConstraintOp):
     """A check constraint, its condition as plain SQL.
@@ -20,8 +23,7 @@ class CreateCheck(CreateCheckConstraintOp):
     needs_batch = True
 
     def __init__(self, name: str, table: str, sql: str, schema: str | None) -> None:
-        # A ":" begins a parameter in what op.create_check_constraint() is given.
-        text = sql.replace(":", r"\:")
+        text = verbatim(sql)
         super().__init__(name, table, sa.text(text), schema=schema)
         self.sql, self.text = sql, text
 
@@ -54,14 +56,7 @@ class DropCheck(DropConstraintOp):
 
 @renderers.dispatch_for(CreateCheck)
 def _render_create_check(autogen: AutogenContext, op: CreateCheck) -> str:
-    inside = autogen._has_batch
-    prefix = "batch_op." if inside else autogen.opts["alembic_module_prefix"] or ""
-    arguments = [f"{prefix}f({str(op.constraint_name)!r})"]
-    arguments += [] if inside else [repr(str(op.table_name))]
-    arguments.append(repr(op.text))
-    if op.schema and not inside:
-        arguments.append(f"schema={str(op.schema)!r}")
-    return f"{prefix}create_check_constraint({', '.join(arguments)})"
+    return creation(autogen, "create_check_constraint", op, repr(op.text))
 
 
 @renderers.dispatch_for(DropCheck)

@@ -21,7 +21,8 @@ from .constraints import keep
 from .constraints import Met
 from .constraints import say_named
 from .constraints import shortened
-from .table_operations import BothWays
+from .directions import BothWays
+from .sql_text import verbatim
 
 if t.TYPE_CHECKING:
     from ...dialects.expressions import Expressions
@@ -136,7 +137,10 @@ class _Checks:
 
     def run(self) -> None:
         """Pair them by name, then by what they demand."""
-        missing = [item for item in self._wanted if not self._take_same(item)]
+        # One with a name is none of those without.
+        named_first = sorted(self._wanted, key=lambda item: item.name is None)
+        same = [item for item in named_first if self._take_same(item)]
+        missing = [item for item in self._wanted if item not in same]
         missing = [item for item in missing if not item.bound or self._is_new(item)]
         self._forget_alembics(missing)
         missing += self._take_from_columns()
@@ -206,7 +210,7 @@ class _Checks:
 
     def _take_from_column(self, check: Check) -> BothWays:
         table = sa.Table(self._met.name, sa.MetaData(), schema=self._met.schema)
-        made = sa.CheckConstraint(sa.text(check.sql.replace(":", r"\:")))
+        made = sa.CheckConstraint(sa.text(verbatim(check.sql)))
         table.append_constraint(made)
         (column,) = check.columns
         logger.info("Detected removed check of '%s.%s'", self._met.name, column)
@@ -255,7 +259,7 @@ class _Checks:
         names: t.Any = {"table_name": self._met.name, "schema_name": self._met.schema}
         if not autogen.run_name_filters(check.name, "check_constraint", names):
             return False
-        constraint = sa.CheckConstraint(sa.text(check.sql.replace(":", r"\:")))
+        constraint = sa.CheckConstraint(sa.text(verbatim(check.sql)))
         return autogen.run_object_filters(
             constraint, check.name, "check_constraint", True, None
         )

@@ -16,20 +16,22 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 from alembic.util import PriorityDispatchResult
 
-from ...dialects.expressions import mentioned
 from ...results import Finding
 from .check_operations import CreateCheck
 from .check_operations import DropCheck
+from .computed_from import ComputedFrom
 from .constraints import Met
+from .directions import Ways
 from .enums.columns import final_name
 from .held_references import Anew
 from .made_plain import make_computed
 from .made_plain import make_plain
-from .table_operations import OneWay
+from .table_operations import retyped
 from .users import Operations
 from .users import Users
 
 if t.TYPE_CHECKING:
+    from ...dialects.expressions import Expressions
     from ...dialects.expressions import ModelWords
     from ...dialects.expressions import TableWords
     from .refining import Refinement
@@ -82,16 +84,29 @@ class _Table:
         """Replace what differs and what stands in the way."""
         differing_names = differing(self.met, self.found, self.wanted)
         differing_names |= self._altered()
-        retyped = self._held_types()
-        names = differing_names | self._users(differing_names | retyped)
+        # Those that computed columns would hold.
+        held = self._expressions_class.holds_types
+        changed = retyped(self.met.container) if held else set()
+        columns = self.columns
+        names = differing_names | columns.users(differing_names | changed)
         replaced = [c for c in self.met.wanted.columns if c.name in names]
         for column in replaced:
             if column.name in differing_names:
                 self._say_changed(column)
             else:
                 self._say_replaced(str(column.name))
-        if replaced or retyped:
-            self._replace(replaced, retyped)
+        if replaced or changed:
+            self._replace(replaced, changed)
+        columns.put_in_order()
+
+    @property
+    def columns(self) -> ComputedFrom:
+        """What is computed from what."""
+        return ComputedFrom(self.met, self.found, self.wanted)
+
+    @property
+    def _expressions_class(self) -> type[Expressions]:
+        return self.refinement.context.target.dialect.expressions_class
 
     # -- which -------------------------------------------------------------------------
 
@@ -100,8 +115,7 @@ class _Table:
 
         No value can be converted that is computed.
         """
-        support = self.refinement.context.target.dialect
-        alters = support.expressions_class.alters_computed
+        alters = self._expressions_class.alters_computed
         wanted = {str(column.name): column for column in self.met.wanted.columns}
         return {
             op.column_name
@@ -112,44 +126,10 @@ class _Table:
             and (op.modify_type is not None or not alters)
         }
 
-    def _held_types(self) -> set[str]:
-        """Columns that get another type, which computed ones would hold."""
-        support = self.refinement.context.target.dialect
-        if not support.expressions_class.holds_types:
-            return set()
-        return {
-            op.column_name
-            for op in self.met.container.ops
-            if isinstance(op, ops.AlterColumnOp) and op.modify_type is not None
-        }
-
-    def _users(self, names: set[str]) -> set[str]:
-        """The computed columns that are computed from these, or from those."""
-        columns = list(self.met.found.columns.keys())
-        found: set[str] = set()
-        while True:
-            more = {
-                name
-                for name, expression in self.found.computed.items()
-                if (names | found) & set(mentioned(expression, columns))
-            }
-            if more <= found:
-                return found
-            found |= more
-
-    def _needs(self, column: sa.Column[t.Any], names: set[str]) -> bool:
-        """Whether a model's computed column is computed from one of these."""
-        if column.computed is None:
-            return False
-        written = self.wanted.computed.get(str(column.name))
-        sql = written or str(column.computed.sqltext)
-        columns = [str(c.name) for c in self.met.wanted.columns]
-        return bool(names & set(mentioned(sql, columns)))
-
     # -- how ---------------------------------------------------------------------------
 
     def _replace(
-        self, replaced: t.Sequence[sa.Column[t.Any]], retyped: set[str]
+        self, replaced: t.Sequence[sa.Column[t.Any]], changed: set[str]
     ) -> None:
         """Let the columns go before the table's other changes, and come after them."""
         met = self.met
@@ -166,7 +146,7 @@ class _Table:
         first, last = self._without_checks_of_types(*users.take(names), checks)
         gone: list[ops.MigrateOperation] = [
             *first,
-            *self._taken_drops(retyped),
+            *self._taken_drops(changed),
             *(
                 ops.DropColumnOp.from_column_and_tablename(
                     schema, table, met.found.columns[str(column.name)]
@@ -179,7 +159,7 @@ class _Table:
                 ops.AddColumnOp.from_column_and_tablename(schema, table, column)
                 for column in anew
             ),
-            *self._taken_adds(retyped),
+            *self._taken_adds(changed),
             *last,
         ]
         # Apart, since one batch knows one column of a name.
@@ -215,13 +195,13 @@ class _Table:
         :param checks: As :meth:`_checks_of_types` gives them.
         """
         back = [
-            OneWay(op.reverse(), forth=False)
+            Ways(back=op.reverse())
             if isinstance(op, DropCheck) and checks.get(str(op.constraint_name))
             else op
             for op in first
         ]
         made = [
-            OneWay(op.reverse(), forth=False)
+            Ways(back=op.reverse())
             if isinstance(op, CreateCheck) and str(op.constraint_name) in checks
             else op
             for op in last
@@ -232,23 +212,19 @@ class _Table:
         self, replaced: t.Iterable[sa.Column[t.Any]]
     ) -> dict[str, bool]:
         """Find the checks that come with types, and whether their columns stay."""
-        retyped = {
-            op.column_name
-            for op in self.met.container.ops
-            if isinstance(op, ops.AlterColumnOp) and op.modify_type is not None
-        }
+        changed = retyped(self.met.container)
         found: dict[str, bool] = {}
         for column in replaced:
             stays = column.computed is None
             name = final_name(column, self.refinement.autogen)
-            if name is not None and (not stays or column.name in retyped):
+            if name is not None and (not stays or column.name in changed):
                 found[name] = stays
         return found
 
-    def _taken_drops(self, retyped: set[str]) -> list[ops.MigrateOperation]:
+    def _taken_drops(self, changed: set[str]) -> list[ops.MigrateOperation]:
         """Let computed columns that go do so before a type changes."""
         container = self.met.container
-        users = self._users(retyped)
+        users = self.columns.users(changed)
         taken = [
             op
             for op in container.ops
@@ -257,13 +233,14 @@ class _Table:
         container.ops[:] = [op for op in container.ops if op not in taken]
         return [*taken]
 
-    def _taken_adds(self, retyped: set[str]) -> list[ops.MigrateOperation]:
+    def _taken_adds(self, changed: set[str]) -> list[ops.MigrateOperation]:
         """Let new computed columns come when the types have changed."""
         container = self.met.container
+        users = self.columns.model_users(changed)
         taken = [
             op
             for op in container.ops
-            if isinstance(op, ops.AddColumnOp) and self._needs(op.column, retyped)
+            if isinstance(op, ops.AddColumnOp) and op.column.name in users
         ]
         container.ops[:] = [op for op in container.ops if op not in taken]
         return [*taken]

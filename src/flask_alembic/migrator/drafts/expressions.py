@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from ...dialects.bulk import TableKey
 from ...dialects.expressions import ModelTable
+from ...dialects.expressions import ModelWords
 from ...dialects.expressions import TableWords
 from . import checks
 from . import computed
@@ -32,6 +33,7 @@ def compare(refinement: Refinement) -> None:
     if not ours.known:
         return
     unreflected = ours.unreflected()
+    partial_indexes.keep_of_gone_tables(refinement, ours, unreflected)
     asked: list[tuple[Met, TableKey, ModelTable]] = []
     for met in refinement.tables:
         identity.complete(refinement, met, ours)
@@ -44,7 +46,7 @@ def compare(refinement: Refinement) -> None:
     ours.prepare([key for _, key, _ in asked], [model for *_, model in asked])
     for met, _, model in asked:
         found = _found(refinement, ours, met)
-        wanted = ours.of_model(model)
+        wanted = _as_found(ours, model, found)
         checks.compare(refinement, met, ours, found, wanted)
         partial_indexes.compare(refinement, met, found, wanted)
         # It takes along what else was found of the columns that it makes anew.
@@ -62,6 +64,46 @@ def _has_any(model: ModelTable, met: Met) -> bool:
         or any(map(partial_indexes.is_special, met.wanted.indexes))
         or any(map(partial_indexes.is_special, met.found.indexes))
     )
+
+
+def _as_found(ours: Expressions, model: ModelTable, found: TableWords) -> ModelWords:
+    """Put a model in the database's words, as far as they can be those that it has.
+
+    A database may write what it is given in its own words in yet another way: so it does
+    when a downgrade makes something again.
+    """
+    wanted = ours.of_model(model)
+    checks = {ours.normal(check.sql) for check in found.checks}
+    if (
+        checks.issuperset(wanted.checks)
+        and wanted.computed == found.computed
+        and all(
+            wanted.indexes[name] == found.indexes.get(name) for name in wanted.indexes
+        )
+    ):
+        return wanted
+    again = ours.said_again(model, wanted)
+    return ModelWords(
+        tuple(
+            second if first not in checks and second in checks else first
+            for first, second in zip(wanted.checks, again.checks, strict=True)
+        ),
+        _second(wanted.computed, again.computed, found.computed),
+        _second(wanted.indexes, again.indexes, found.indexes),
+    )
+
+
+T = t.TypeVar("T")
+
+
+def _second(
+    first: t.Mapping[str, T], again: t.Mapping[str, T], found: t.Mapping[str, t.Any]
+) -> dict[str, T]:
+    """Take the second words where they are what is found."""
+    return {
+        name: again[name] if name in again and again[name] == found.get(name) else words
+        for name, words in first.items()
+    }
 
 
 def _found(refinement: Refinement, ours: Expressions, met: Met) -> TableWords:

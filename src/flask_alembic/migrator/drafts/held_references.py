@@ -28,6 +28,7 @@ from .renames.operations import RenameTable
 from .renames.view import in_text
 from .renames.view import Key
 from .required_operations import Stop
+from .table_operations import retyped
 
 if t.TYPE_CHECKING:
     from ...dialects.references import Reference
@@ -39,7 +40,7 @@ Operations: t.TypeAlias = list[ops.MigrateOperation]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Anew:
-    """Columns that are dropped and made anew, or a key that is.
+    """Columns that are dropped and made anew, or get another type, or a key made anew.
 
     :param key: The columns of a key that is made in the place of one of ``columns``; None
         where the columns themselves go.
@@ -75,6 +76,7 @@ def hold(refinement: Refinement) -> None:
     if not sql.holds:
         return
     anew = [*refinement.anew, *_dropped_uniques(refinement)]
+    anew += _retyped(refinement) if sql.holds_types else []
     if anew:
         _Held(refinement, sql, anew).put()
 
@@ -90,6 +92,13 @@ def _dropped_uniques(refinement: Refinement) -> t.Iterator[Anew]:
             if item is not None:
                 columns = frozenset(str(column.name) for column in item.columns)
                 yield Anew(met, columns, frozenset())
+
+
+def _retyped(refinement: Refinement) -> t.Iterator[Anew]:
+    for met in refinement.tables:
+        columns = retyped(met.container)
+        if columns:
+            yield Anew(met, frozenset(columns))
 
 
 def _read(

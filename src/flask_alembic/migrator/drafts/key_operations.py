@@ -13,6 +13,8 @@ from alembic.operations.ops import CreatePrimaryKeyOp
 from alembic.operations.ops import DropColumnOp
 from alembic.operations.ops import DropConstraintOp
 
+from .constraint_text import creation
+from .renames.operations import NotedDropColumn
 from .required_operations import Stop
 
 
@@ -90,6 +92,16 @@ class AddCounting(AddColumnOp):
         )
 
 
+class DropCounting(NotedDropColumn):
+    """A column goes whose values the database counts; it counts again in a downgrade."""
+
+    def reverse(self) -> AddCounting:
+        """Add it, also to rows that are there."""
+        add: t.Any = super().reverse()
+        add.__class__ = AddCounting
+        return t.cast(AddCounting, add)
+
+
 class NotUnique(Stop):
     """The revision ends here where rows have the same values in a new key."""
 
@@ -119,14 +131,8 @@ class Referred(Stop):
 
 @renderers.dispatch_for(CreateKey)
 def _render_create_key(autogen: AutogenContext, op: CreateKey) -> str:
-    inside = autogen._has_batch
-    prefix = "batch_op." if inside else autogen.opts["alembic_module_prefix"] or ""
-    arguments = [f"{prefix}f({str(op.constraint_name)!r})"]
-    arguments += [] if inside else [repr(str(op.table_name))]
-    arguments.append(repr([str(name) for name in op.columns]))
-    if op.schema and not inside:
-        arguments.append(f"schema={str(op.schema)!r}")
-    return f"{prefix}create_primary_key({', '.join(arguments)})"
+    columns = repr([str(name) for name in op.columns])
+    return creation(autogen, "create_primary_key", op, columns)
 
 
 @renderers.dispatch_for(DropKey)

@@ -1,6 +1,6 @@
-"""Options of a table that come and go with its key, such as SQLite's AUTOINCREMENT.
+"""What is said beside a table's key and its columns, such as SQLite's AUTOINCREMENT.
 
-They are no difference by themselves. Where a batch makes a table's key anew, or gives its
+A table's options are no difference by themselves. Where a batch makes a table's key anew, or gives its
 column another type, it says what the table has afterwards, both ways.
 """
 
@@ -23,14 +23,25 @@ if t.TYPE_CHECKING:
 def keep(refinement: Refinement) -> None:
     """Say the options where a table's key changes."""
     context, names = refinement.context, refinement.names
-    keys = context.target.dialect.keys_class(context.live)
+    support = context.target.dialect
+    keys = support.keys_class(context.live)
+    restates = support.rename_statements(context.dialect).restates_columns
     for met in refinement.tables:
+        if not restates:
+            _leave_counting(met)
         changes = [op for op in met.container.ops if _changes_key(op, met)]
         if changes:
             found = names.old_table(met.schema, met.name)
             options = keys.options(met.schema, found, met.wanted)
             for op in changes:
                 _say(op, options)
+
+
+def _leave_counting(met: Met) -> None:
+    """Don't say that a column counts, of which Alembic would warn."""
+    for op in met.container.ops:
+        if isinstance(op, ops.AlterColumnOp):
+            op.kw.pop("autoincrement", None)
 
 
 def _changes_key(op: ops.MigrateOperation, met: Met) -> bool:

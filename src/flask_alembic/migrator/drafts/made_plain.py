@@ -13,12 +13,13 @@ import typing as t
 import sqlalchemy as sa
 from alembic.operations import ops
 
+from ...dialects.base import dotted
 from . import casts
+from .directions import Ways
 from .plain_operations import LoseExpression
 from .plain_operations import PlainColumn
 from .renames.operations import RenameColumn
 from .required_operations import Adjust
-from .table_operations import OneWay
 from .table_operations import TableChanges
 
 if t.TYPE_CHECKING:
@@ -59,7 +60,7 @@ def make_computed(refinement: Refinement, met: Met, new: Column) -> Operations:
     steps = _lose(refinement, met, new, old)
     return [
         *(
-            _part(met, OneWay(step, forth=False))
+            _part(met, Ways(back=step))
             for op in back
             for step in reversed(casts.steps(refinement, op))
         ),
@@ -76,7 +77,7 @@ def once(refinement: Refinement) -> None:
                 isinstance(op, ops.AlterColumnOp)
                 and (op.schema, op.table_name, op.column_name) in refinement.plain
             ):
-                inside[number] = OneWay(op, forth=True)
+                inside[number] = Ways(op)
 
 
 def _alterations(met: Met, column: Column) -> t.Iterator[ops.AlterColumnOp]:
@@ -122,13 +123,13 @@ def _lose(refinement: Refinement, met: Met, old: Column, new: Column) -> Operati
         _step(met, first, ("modify_default", *place, {}, *defaults)),
         *(_step(met, op) for op in others),
         # Apart, since one batch knows one column of a name.
-        _part(met, OneWay(add, forth=False)),
-        _part(met, OneWay(drop, forth=False)),
+        _part(met, Ways(back=add)),
+        _part(met, Ways(back=drop)),
     ]
 
 
 def _step(met: Met, op: ops.MigrateOperation, *shown: t.Any) -> ops.MigrateOperation:
-    made = OneWay(op, forth=True, differences=shown)
+    made = Ways(op, differences=shown)
     return made if isinstance(op, ops.ExecuteSQLOp) else _part(met, made)
 
 
@@ -141,17 +142,17 @@ def _in_place(refinement: Refinement, met: Met, old: Column) -> Operations:
     context = refinement.context
     assert old.computed is not None
     expressions = context.target.dialect.expressions_class(context.live)
-    what = expressions.made_plain(old.computed)
-    if what == "expression":
-        key = (met.schema, met.name, str(old.name))
-        return [LoseExpression(key, context.dialect.identifier_preparer.quote)]
-    if what == "default":
+    key = (met.schema, met.name, str(old.name))
+    found = expressions.made_plain(key, old.computed)
+    if found is None:
+        return []
+    if found.what == "expression":
+        return [LoseExpression(key, found.sql)]
+    if found.what == "default":
         op = _alteration(met, old, modify_server_default=None)
         op.existing_server_default = t.cast(t.Any, old.server_default)
         return [PlainColumn.of(op, _as_plain(old))]
-    if what == "type":
-        return [_alteration(met, old, modify_type=old.type)]
-    return []
+    return [_alteration(met, old, modify_type=old.type)]
 
 
 def _anew(refinement: Refinement, met: Met, old: Column) -> Operations:
@@ -159,7 +160,7 @@ def _anew(refinement: Refinement, met: Met, old: Column) -> Operations:
     plain = _as_plain(old)
     plain.name, plain.nullable = _free_name(met, str(old.name)), True
     quote = refinement.context.dialect.identifier_preparer.quote
-    table = ".".join(quote(part) for part in (met.schema, met.name) if part)
+    table = dotted(quote, met.schema, met.name)
     values = f"SET {quote(str(plain.name))} = {quote(str(old.name))}"
     steps: Operations = [
         ops.AddColumnOp.from_column_and_tablename(met.schema, met.name, plain),

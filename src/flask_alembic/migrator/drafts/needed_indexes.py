@@ -14,11 +14,11 @@ from alembic.operations import ops
 from ...dialects.renamed import Place
 from .constraints import Met
 from .constraints import shortened
+from .directions import Ways
 from .references import again
 from .references import named_in_draft
 from .renames.operations import RenameObject
 from .table_operations import changes_of
-from .table_operations import OneWay
 
 if t.TYPE_CHECKING:
     from .refining import Refinement
@@ -39,22 +39,33 @@ def keep_served(refinement: Refinement) -> None:
 
 
 def _let_go_with_tables(refinement: Refinement) -> None:
-    """Let indexes go with their tables, and only come back after them."""
+    """Let indexes go with their tables, in a downgrade as well."""
     operations = refinement.ops.ops
-    gone = {
-        (op.schema, op.table_name)
-        for op in operations
-        if isinstance(op, ops.DropTableOp)
-    }
+    gone, made = (
+        {(op.schema, op.table_name) for op in operations if isinstance(op, kind)}
+        for kind in (ops.DropTableOp, ops.CreateTableOp)
+    )
     for container in operations:
-        if (
-            isinstance(container, ops.ModifyTableOps)
-            and (container.schema, container.table_name) in gone
-        ):
+        if not isinstance(container, ops.ModifyTableOps):
+            continue
+        key = container.schema, container.table_name
+        if key in gone:
             changes_of(container).ops = [
-                OneWay(op.reverse(), forth=False) if _is_drop(op) else op
-                for op in container.ops
+                Ways(back=op.reverse()) if _is_drop(op) else op for op in container.ops
             ]
+        elif key in made:
+            for op in container.ops:
+                if isinstance(op, ops.CreateIndexOp):
+                    changes_of(container)
+                    t.cast(t.Any, op).__class__ = _CreateWithTable
+
+
+class _CreateWithTable(ops.CreateIndexOp):
+    """An index of a new table: it goes with that."""
+
+    def reverse(self) -> t.Any:
+        """Nothing: the table is dropped."""
+        return Ways()
 
 
 class _Table:
@@ -123,9 +134,9 @@ class _Table:
         operations = changes_of(met.container).ops
         place = operations.index(create)
         operations[place : place + 1] = [
-            OneWay(make, forth=False),
+            Ways(back=make),
             create,
-            OneWay(drop, forth=False),
+            Ways(back=drop),
         ]
 
     def drop_before_types_change(self) -> None:

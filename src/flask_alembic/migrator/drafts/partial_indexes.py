@@ -12,8 +12,11 @@ from alembic.operations import ops
 
 from .constraints import keep
 from .constraints import Met
+from .sql_text import verbatim
+from .table_operations import TableChanges
 
 if t.TYPE_CHECKING:
+    from ...dialects.expressions import Expressions
     from ...dialects.expressions import ModelWords
     from ...dialects.expressions import StoredIndex
     from ...dialects.expressions import TableWords
@@ -80,6 +83,36 @@ def complete_new_tables(refinement: Refinement) -> None:
         if left:
             place = operations.index(table) + 1
             container = ops.ModifyTableOps(table.table_name, left, schema=table.schema)
+            operations.insert(place, container)
+
+
+def keep_of_gone_tables(
+    refinement: Refinement, ours: Expressions, unreflected: t.Container[str]
+) -> None:
+    """Drop the indexes that reflection doesn't show with their tables: they come back.
+
+    :param unreflected: The tables that may have such.
+    """
+    operations = refinement.ops.ops
+    for drop in [op for op in operations if isinstance(op, ops.DropTableOp)]:
+        name = refinement.names.old_table(drop.schema, drop.table_name)
+        if name not in unreflected:
+            continue
+        table = drop.to_table()
+        shown = {index.name for index in table.indexes} | {
+            _name(inner)
+            for op in operations
+            if isinstance(op, ops.ModifyTableOps)
+            for inner in op.ops
+        }
+        stored = ours.of_database(drop.schema, name).indexes
+        gone = [
+            ops.DropIndexOp.from_index(_described(table, own, stored[own]))
+            for own in sorted(stored.keys() - shown)
+        ]
+        if gone:
+            place = operations.index(drop)
+            container = TableChanges(drop.table_name, gone, schema=drop.schema)
             operations.insert(place, container)
 
 
@@ -168,12 +201,20 @@ def _old(met: Met, name: str, was: StoredIndex) -> sa.Index:
     for index in met.found.indexes:
         if index.name == name:
             return index
-    texts = [sa.text(text.replace(":", r"\:")) for text in was.expressions]
-    where = sa.text(was.where.replace(":", r"\:")) if was.where else None
+    return _described(met.found.to_metadata(sa.MetaData()), name, was)
+
+
+def _described(table: sa.Table, name: str, was: StoredIndex) -> sa.Index:
+    """An index in the database's words.
+
+    :param table: One that nobody else looks at.
+    """
+    texts = [sa.text(verbatim(text)) for text in was.expressions]
+    where = sa.text(verbatim(was.where)) if was.where else None
     return sa.Index(
         name,
         *texts,
         unique=was.unique,
         sqlite_where=where,
-        _table=met.found.to_metadata(sa.MetaData()),
+        _table=table,
     )

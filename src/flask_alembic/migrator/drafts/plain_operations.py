@@ -6,24 +6,22 @@ import typing as t
 
 import sqlalchemy as sa
 from alembic.operations.ops import AlterColumnOp
-from alembic.operations.ops import ExecuteSQLOp
 
-from ...dialects.enums import ColumnKey
+from .directions import Sql
+
+if t.TYPE_CHECKING:
+    from ...dialects.enums import ColumnKey
 
 
-class LoseExpression(ExecuteSQLOp):
+class LoseExpression(Sql):
     """A computed column is left with the values that it has.
 
     :param key: The column.
-    :param quote: Quotes a name.
     """
 
-    def __init__(self, key: ColumnKey, quote: t.Callable[[str], str]) -> None:
+    def __init__(self, key: ColumnKey, sql: str) -> None:
+        super().__init__(sql)
         self.key = key
-        table = ".".join(quote(part) for part in key[:2] if part)
-        sql = f"ALTER TABLE {table} ALTER COLUMN {quote(key[2])} DROP EXPRESSION"
-        # A ":" begins a parameter in what op.execute() is given.
-        super().__init__(sql.replace(":", r"\:"))
 
 
 class PlainColumn(AlterColumnOp):

@@ -23,15 +23,17 @@ from .constraints import conventional
 from .constraints import keep
 from .constraints import Met
 from .constraints import shortened
+from .directions import BothWays
 from .held_references import Anew
+from .key_counting import count_again
+from .key_counting import count_as_key
 from .key_operations import AddCounting
 from .key_operations import CreateKey
 from .key_operations import DropKey
 from .key_operations import NotUnique
 from .references import named_in_draft
 from .references import OwnReferences
-from .required import literal
-from .table_operations import BothWays
+from .sql_text import literal
 from .table_operations import changes_of
 from .table_operations import TableChanges
 
@@ -109,11 +111,14 @@ class _Key:
                     self._differences(),
                 )
             )
+            count_as_key(self.met, replaced.counts, replaced.counted)
             self._say_counts(replaced.counts, replaced.zero)
         else:
             self._put_around()
             keep(self.refinement, container)
             self._count(keys.adds_counting, wanted, keys.counting(wanted))
+            if keys.adds_counting:
+                count_again(self.met, self.before)
         operations[:0] = stops
         anew = Anew(met, frozenset(self.before), frozenset(self.after))
         self.refinement.anew.append(anew)
@@ -179,17 +184,23 @@ class _Key:
     def _put_between(self, op: BothWays) -> None:
         """Change the key while its columns, old and new, can't be null."""
         container = self.met.container
-        behind = [
-            other
-            for other in container.ops
-            if isinstance(other, ops.DropColumnOp)
-            or (isinstance(other, ops.AlterColumnOp) and other.modify_nullable)
-        ]
+        behind = [other for other in container.ops if self._follows(other)]
         container.ops[:] = [other for other in container.ops if other not in behind]
         # Not in the container: a batch would run it too early.
         parts: list[ops.MigrateOperation] = [op]
         parts += [TableChanges.of(container, behind)] if behind else []
         self._put_behind(parts)
+
+    def _follows(self, op: ops.MigrateOperation) -> bool:
+        """Whether a change has to wait until the key is another one.
+
+        A column can't count while another one is computed from it.
+        """
+        if isinstance(op, ops.DropColumnOp):
+            return op.column_name in self.before
+        if isinstance(op, ops.AddColumnOp):
+            return op.column.computed is not None and op.column.name not in self.after
+        return isinstance(op, ops.AlterColumnOp) and bool(op.modify_nullable)
 
     def _put_behind(self, parts: t.Sequence[ops.MigrateOperation]) -> None:
         """Let operations follow the table's other changes, if there are any."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .table_operations import BothWays
+from .directions import BothWays
 
 if t.TYPE_CHECKING:
     from ...dialects.references import Reference

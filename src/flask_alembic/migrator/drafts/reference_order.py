@@ -149,17 +149,26 @@ def _put_tables(
 
 
 def _cut(refinement: Refinement, tables: t.Sequence[_Table]) -> list[TableChanges]:
-    """Take foreign keys out of tables that refer to one before them, or are said to.
+    """Take foreign keys out of tables that can't be dropped, or made, with them.
+
+    Those refer to a table before theirs, or to what an index serves that is made behind
+    the tables; or it is said that they come by themselves.
 
     :param tables: In the order in which they are dropped.
     :return: What drops those foreign keys, before the tables go.
     """
     cut: list[ops.DropConstraintOp] = []
     gone: set[Key] = set()
+    by_key = {_key(op): op for op in tables}
     for op in tables:
         for constraint in _keys_of(op):
             target = target_of(refinement, constraint)
-            if target in gone or constraint.use_alter:
+            referred = by_key.get(target)
+            if (
+                target in gone
+                or constraint.use_alter
+                or (referred and not _serves(refinement, referred, constraint))
+            ):
                 columns = _columns_of(op)
                 columns[:] = [item for item in columns if item is not constraint]
                 drop = ops.DropConstraintOp.from_constraint(constraint)
@@ -167,6 +176,22 @@ def _cut(refinement: Refinement, tables: t.Sequence[_Table]) -> list[TableChange
                 cut.append(drop)
         gone.add(_key(op))
     return [TableChanges(op.table_name, [op], schema=op.schema) for op in cut]
+
+
+def _serves(
+    refinement: Refinement, table: _Table, key: sa.ForeignKeyConstraint
+) -> bool:
+    """Whether a foreign key can refer to a table as soon as that is made."""
+    columns = referred_by(key)
+    keys = [
+        [str(column.name) for column in item.columns]
+        for item in _columns_of(table)
+        if isinstance(item, (sa.PrimaryKeyConstraint, sa.UniqueConstraint))
+    ]
+    if any(set(names) == set(columns) for names in keys):
+        return True
+    whole = refinement.context.target.dialect.keys_class.refers_to_key
+    return not whole and any(begins(names, columns) for names in keys)
 
 
 def _columns_of(op: _Table) -> list[t.Any]:

@@ -162,11 +162,15 @@ def begins(key: t.Sequence[str], columns: t.Sequence[str]) -> bool:
 
 def named_in_draft(refinement: Refinement, met: Met, constraint: sa.Constraint) -> str:
     """What a constraint of the database is called when the draft's renames have run."""
-    name = str(constraint.name)
+    return name_in_draft(refinement, met, "constraint", str(constraint.name))
+
+
+def name_in_draft(refinement: Refinement, met: Met, kind: str, name: str) -> str:
+    """What something of a table is called when the draft's renames have run."""
     for op in refinement.ops.ops:
         if (
             isinstance(op, RenameObject)
-            and (op.kind, op.old) == ("constraint", name)
+            and (op.kind, op.old) == (kind, name)
             and (op.place.schema, op.place.table) == (met.schema, met.name)
         ):
             name = op.new

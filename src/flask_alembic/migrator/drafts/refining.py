@@ -36,6 +36,7 @@ from . import primary_keys
 from . import reference_order
 from . import reflection as bulk
 from . import required
+from . import schemas
 from . import sequences
 from . import settled
 from .constraints import Met
@@ -99,6 +100,7 @@ class Refinement:
     :param types: What becomes of enums that are types, once that is decided.
     :param anew: Columns and keys that are dropped and made anew.
     :param plain: Columns that aren't computed any more.
+    :param schemas: Those of new types and sequences.
     """
 
     context: StepContext
@@ -118,6 +120,7 @@ class Refinement:
     types: Decided | None = None
     anew: list[held_references.Anew] = dataclasses.field(default_factory=list)
     plain: set[ColumnKey] = dataclasses.field(default_factory=set)
+    schemas: set[str] = dataclasses.field(default_factory=set)
 
     def compare_again(self) -> None:
         """Compare anew, with the database seen under the names in ``names``."""
@@ -164,6 +167,7 @@ def _refiners() -> tuple[Refiner, ...]:
         required.require,
         sequences.compare,
         enums.refine_types,
+        schemas.make,
         casts.convert,
         dependents.stop_for_dependents,
         made_plain.once,

@@ -14,22 +14,24 @@ import typing as t
 import sqlalchemy as sa
 from alembic.operations import ops
 
+from ...dialects.base import dotted
 from ...errors import DraftError
 from ...results import Finding
-from ...results import Question
-from .definitions import definition
-from .definitions import Shapes
+from .directions import Sql
+from .enums.operations import ChangeEnum
 from .key_operations import AddCounting
 from .key_operations import CreateKey
 from .key_operations import DropKey
-from .required_operations import Backfill
 from .required_operations import NewRequired
 from .required_operations import Stop
 from .required_values import example
 from .required_values import option
+from .required_values import Values
+from .sql_text import literal
 from .table_operations import TableChanges
 
 if t.TYPE_CHECKING:
+    from ...dialects.keys import Keys
     from .refining import Choices
     from .refining import Refinement
 
@@ -85,6 +87,9 @@ class _Table:
         self._refinement = refinement
         self._container = container
         self._dialect = refinement.context.dialect
+        self._values = Values(refinement)
+        support = refinement.context.target.dialect
+        self._keys = support.keys_class(refinement.context.live)
         self._schema = container.schema
         self._name = container.table_name
         self._key = (self._schema, self._name)
@@ -98,11 +103,12 @@ class _Table:
         by_op = {id(item.op): item for item in required}
         before: list[ops.MigrateOperation] = []
         after: list[ops.MigrateOperation] = [self._second(item) for item in required]
-        there = _there_with_values(self._container.ops)
+        there = _there_with_values(self._keys, self._container.ops)
         for op in self._container.ops:
             item = by_op.get(id(op))
             first = op if item is None else _first(item)
-            if item is not None or isinstance(op, there):
+            beside = isinstance(op, ChangeEnum) and id(op.beside) in by_op
+            if item is not None or beside or isinstance(op, there):
                 before += [first] if first is not None else []
             else:
                 after.append(op)
@@ -124,14 +130,14 @@ class _Table:
         assert isinstance(op, (ops.AddColumnOp, ops.AlterColumnOp))
         name = self._full_name(column)
         self._refinement.fillable.append(name)
-        value = self._refinement.choices.defaults.get(name)
+        value = self._values.said(name)
         if value is None:
             if not self._has_rows_without_value(op):
                 return None
-            value = self._server_default(column)
+            value = self._values.of_database(column)
             if value is not None and isinstance(op, ops.AddColumnOp):
                 return None
-        value = value or self._asked(column, name)
+        value = value or self._values.asked(column, name)
         if not value:
             self._stop(op, column, name)
             return None
@@ -141,7 +147,7 @@ class _Table:
     def _becomes_required(self, op: ops.MigrateOperation) -> Column | None:
         if isinstance(op, ops.AddColumnOp):
             column = op.column
-            wanted = not column.nullable and not _fills_itself(column)
+            wanted = not column.nullable and not self._fills_itself(column)
             return column if wanted else None
         if isinstance(op, ops.AlterColumnOp) and op.modify_nullable is False:
             key = sa.schema._get_table_key(self._name, self._model_schema())
@@ -149,6 +155,11 @@ class _Table:
             names = {c.name: c for c in table.columns} if table is not None else {}
             return names.get(op.column_name)
         return None
+
+    def _fills_itself(self, column: Column) -> bool:
+        default = column.server_default
+        computed = isinstance(default, (sa.Computed, sa.Identity))
+        return computed or self._keys.numbers(column)
 
     def _model_schema(self) -> str | None:
         default = self._dialect.default_schema_name
@@ -176,56 +187,13 @@ class _Table:
             query = query.where(column.is_(None))
         return query
 
-    # -- who knows it --------------------------------------------------------------------
-
-    def _asked(self, column: Column, name: str) -> str:
-        default = self._models_default(column)
-        question = self._question(column, name, default)
-        choices = self._refinement.choices
-        if choices.ask is None:
-            return default or ""
-        if question.option not in choices.answers:
-            choices.answers[question.option] = choices.ask(question)
-        answer = choices.answers[question.option]
-        # Who is asked by a function that only knows yes and no takes what is offered.
-        return str(answer) if isinstance(answer, str) else (answer and default) or ""
-
-    def _question(self, column: Column, name: str, default: str | None) -> Question:
-        shapes = Shapes(t.cast(t.Any, self._refinement.context.impl))
-        return Question(
-            code="required-column",
-            database=self._refinement.context.target.name,
-            text=f"{name} becomes required, and there are rows without a value: which"
-            " one do they get, in SQL?",
-            name=name,
-            details={str(column.name): definition(shapes.of_column(column))},
-            option=option(name, "SQL"),
-            default=default,
-        )
-
-    def _server_default(self, column: Column) -> str | None:
-        compiler = t.cast(t.Any, self._dialect).ddl_compiler(self._dialect, None)
-        return t.cast("str | None", compiler.get_column_default_string(column))
-
-    def _models_default(self, column: Column) -> str | None:
-        default: t.Any = column.default
-        if default is None or default.is_callable or default.is_sequence:
-            return None
-        value = default.arg
-        if not default.is_clause_element:
-            value = sa.literal(value, column.type)
-        return literal(self._dialect, value)
-
     # -- what is written -----------------------------------------------------------------
 
-    def _backfill(self, item: _Required) -> Backfill:
+    def _backfill(self, item: _Required) -> Sql:
         quote = self._dialect.identifier_preparer.quote
-        parts = (self._schema, self._name)
-        table = ".".join(quote(part) for part in parts if part)
+        table = dotted(quote, self._schema, self._name)
         column = quote(str(item.column.name))
-        return Backfill(
-            f"UPDATE {table} SET {column} = {item.value} WHERE {column} IS NULL"
-        )
+        return Sql(f"UPDATE {table} SET {column} = {item.value} WHERE {column} IS NULL")
 
     def _second(self, item: _Required) -> ops.AlterColumnOp:
         kind = (
@@ -280,17 +248,8 @@ class _Table:
         )
 
 
-def _fills_itself(column: Column) -> bool:
-    default = column.server_default
-    return isinstance(default, (sa.Computed, sa.Identity)) or _counts(column)
-
-
-def _counts(column: Column) -> bool:
-    return column.table is not None and column is column.table._autoincrement_column
-
-
 def _there_with_values(
-    operations: t.Sequence[ops.MigrateOperation],
+    keys: Keys, operations: t.Sequence[ops.MigrateOperation]
 ) -> tuple[type[ops.MigrateOperation], ...]:
     """What is done before rows get their values: new columns are added.
 
@@ -299,7 +258,7 @@ def _there_with_values(
     by_key = any(
         isinstance(op, ops.AddColumnOp)
         and not isinstance(op, AddCounting)
-        and _counts(op.column)
+        and keys.numbers(op.column)
         for op in operations
     )
     return (ops.AddColumnOp, DropKey, CreateKey) if by_key else (ops.AddColumnOp,)
@@ -314,18 +273,3 @@ def _first(item: _Required) -> ops.MigrateOperation | None:
         return op
     op.modify_nullable = None
     return op if op.has_changes() else None
-
-
-def literal(dialect: sa.Dialect, clause: t.Any) -> str | None:
-    """Write an expression with its values as SQL; None if it can't be written."""
-    try:
-        compiled = clause.compile(
-            dialect=dialect, compile_kwargs={"literal_binds": True}
-        )
-    except Exception:
-        # Types of the application's own raise what they like.
-        return None
-    text = str(compiled).replace("\n", "")
-    # For drivers that take a "%" for a parameter it is written twice.
-    doubled = getattr(compiled.preparer, "_double_percents", False)
-    return text.replace("%%", "%") if doubled else text

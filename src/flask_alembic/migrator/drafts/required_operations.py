@@ -8,29 +8,14 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import renderers
 from alembic.operations import Operations
 from alembic.operations.ops import AlterColumnOp
-from alembic.operations.ops import ExecuteSQLOp
 from alembic.operations.ops import MigrateOperation
 
-from .table_operations import Nothing
+from .directions import Sql
+from .directions import Ways
+from .sql_text import verbatim
 
 
-class Backfill(ExecuteSQLOp):
-    """Rows get the value that a column requires."""
-
-    def __init__(self, sql: str) -> None:
-        # A ":" begins a parameter in what op.execute() is given.
-        super().__init__(sql.replace(":", r"\:"))
-
-    def reverse(self) -> Nothing:
-        """Values stay: nobody knows which of them were there."""
-        return Nothing()
-
-    def to_diff_tuple(self) -> tuple[t.Any, ...]:
-        """Say it as a difference."""
-        return ("execute", str(self.sqltext).replace(r"\:", ":"))
-
-
-class Adjust(Backfill):
+class Adjust(Sql):
     """SQL that goes with a change of a table; it changes no schema."""
 
     def to_diff_tuple(self) -> t.Any:
@@ -45,7 +30,7 @@ class NewRequired(AlterColumnOp):
 
     def reverse(self) -> t.Any:
         """Nothing: the column is dropped."""
-        return Nothing()
+        return Ways()
 
 
 class Stop(MigrateOperation):
@@ -59,9 +44,9 @@ class Stop(MigrateOperation):
         self.column, self.query, self.message = column, query, message
         self.comment = "there is no value for the rows that are there"
 
-    def reverse(self) -> Nothing:
+    def reverse(self) -> Ways:
         """A downgrade needs no value."""
-        return Nothing()
+        return Ways()
 
     def to_diff_tuple(self) -> t.Any:
         """There is no difference."""
@@ -72,11 +57,10 @@ class Stop(MigrateOperation):
 def _render_stop(autogen: AutogenContext, op: Stop) -> list[str]:
     module = autogen.opts["alembic_module_prefix"] or ""
     text = f"{autogen.opts['sqlalchemy_module_prefix'] or ''}text"
-    query = op.query.replace(":", r"\:")
     return [
         f"# {op.column}: {op.comment}.",
         f"if not {module}get_context().as_sql:",
-        f"if {module}get_bind().execute({text}({query!r})).first():",
+        f"if {module}get_bind().execute({text}({verbatim(op.query)!r})).first():",
         f"raise RuntimeError({op.message!r})",
         "",
         "",

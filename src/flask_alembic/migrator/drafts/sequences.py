@@ -12,7 +12,7 @@ from alembic.operations import ops
 from sqlalchemy.schema import CreateSequence
 from sqlalchemy.schema import DropSequence
 
-from .required_operations import Backfill
+from .directions import BothWays
 
 if t.TYPE_CHECKING:
     from ...dialects.expressions import Expressions
@@ -33,41 +33,11 @@ _WORDS = {
 }
 
 
-class ChangeSequence(ops.ExecuteSQLOp):
-    """A sequence is made, changed or dropped.
-
-    :param kind: ``add``, ``modify`` or ``remove``.
-    :param back: SQL of the way back.
-    """
-
-    def __init__(self, kind: str, sequence: sa.Sequence, sql: str, back: str) -> None:
-        super().__init__(sql)
-        self.kind, self.sequence, self.back = kind, sequence, back
-
-    def reverse(self) -> ChangeSequence:
-        """Undo it."""
-        kind = {"add": "remove", "remove": "add"}.get(self.kind, self.kind)
-        return ChangeSequence(kind, self.sequence, self.back, str(self.sqltext))
-
-    def to_diff_tuple(self) -> tuple[t.Any, ...]:
-        """Say it as a difference."""
-        return (f"{self.kind}_sequence", self.sequence)
-
-
 def compare(refinement: Refinement) -> None:
-    """Make, change and drop schemas and sequences."""
+    """Make, change and drop sequences."""
     context = refinement.context
     ours = context.target.dialect.expressions_class(context.live)
     _Sequences(refinement, ours).run()
-    _make_schemas(refinement, ours)
-
-
-def _make_schemas(refinement: Refinement, ours: Expressions) -> None:
-    """Make the schemas of new tables first; nothing drops them again."""
-    operations = refinement.ops.ops
-    schemas = {op.schema for op in operations if isinstance(op, ops.CreateTableOp)}
-    missing = (ours.missing_schema(name) for name in sorted(filter(None, schemas)))
-    operations[:0] = [Backfill(sql) for sql in missing if sql is not None]
 
 
 class _Sequences:
@@ -89,6 +59,7 @@ class _Sequences:
         last: list[ops.MigrateOperation] = []
         for name, sequence in wanted.items():
             if name not in found:
+                self._refinement.schemas.add(name[0])
                 first.append(self._change("add", sequence))
                 continue
             options = self._ours.sequence_options(sequence)
@@ -118,7 +89,7 @@ class _Sequences:
         given = {**options, "cycle": bool(options["cycle"])}
         return sa.Sequence(name[1], schema=schema, **given)
 
-    def _change(self, kind: str, sequence: sa.Sequence) -> ChangeSequence:
+    def _change(self, kind: str, sequence: sa.Sequence) -> BothWays:
         sqls = [
             str(clause.compile(dialect=self._dialect)).strip()
             for clause in (CreateSequence(sequence), DropSequence(sequence))
@@ -126,19 +97,19 @@ class _Sequences:
         make, drop = sqls if kind == "add" else reversed(sqls)
         done = "added" if kind == "add" else "removed"
         logger.info("Detected %s sequence %r", done, sequence.name)
-        return ChangeSequence(kind, sequence, make, drop)
+        return _changing(kind, sequence, make, drop)
 
     def _alter(
         self,
         sequence: sa.Sequence,
         new: t.Mapping[str, t.Any],
         found: t.Mapping[str, t.Any],
-    ) -> ChangeSequence:
+    ) -> BothWays:
         logger.info("Detected changed sequence %r", sequence.name)
         sqls = [
             self._alter_sql(sequence, {k: of[k] for k in new}) for of in (new, found)
         ]
-        return ChangeSequence("modify", sequence, *sqls)
+        return _changing("modify", sequence, *sqls)
 
     def _alter_sql(self, sequence: sa.Sequence, options: t.Mapping[str, t.Any]) -> str:
         name = self._dialect.identifier_preparer.format_sequence(sequence)
@@ -159,3 +130,12 @@ class _Sequences:
         entries = self._refinement.context.history().entries.values()
         paths = (Path(entry.revision.path) for entry in entries)
         return any(made.search(path.read_text(encoding="utf-8")) for path in paths)
+
+
+def _changing(kind: str, sequence: sa.Sequence, sql: str, back: str) -> BothWays:
+    """A sequence is made, changed or dropped.
+
+    :param kind: ``add``, ``modify`` or ``remove``.
+    :param back: SQL of the way back.
+    """
+    return BothWays(sql, back, [(f"{kind}_sequence", sequence)])

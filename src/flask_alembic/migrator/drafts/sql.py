@@ -16,9 +16,9 @@ from alembic.runtime.migration import MigrationContext
 
 from ..bridge import write_sql_verbatim
 from .check_operations import DropCheck
+from .directions import shown
 from .plain_operations import PlainColumn
 from .refining import Refinement
-from .table_operations import OneWay
 
 
 def upgrade_sql(refinement: Refinement, found: t.Iterable[UpgradeOps]) -> str:
@@ -65,11 +65,11 @@ def _modify(
     for column in columns.values():
         if column is not None:
             table.append_column(column._copy(), replace_existing=True)
-    for op in (x.op if isinstance(x, OneWay) and x.forth else x for x in change.ops):
-        if isinstance(op, (AddColumnOp, PlainColumn)):
-            columns[str(op.column.name)] = op.column
-        elif isinstance(op, DropColumnOp):
-            columns[str(op.column_name)] = None
+    for done in map(shown, change.ops):
+        if isinstance(done, (AddColumnOp, PlainColumn)):
+            columns[str(done.column.name)] = done.column
+        elif isinstance(done, DropColumnOp):
+            columns[str(done.column_name)] = None
     _name_checks(table, change.ops)
     options = getattr(change, "table_kwargs", {})
     with operations.batch_alter_table(

@@ -3,79 +3,20 @@
 from __future__ import annotations
 
 import copy
+import re
 import typing as t
 
+import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import renderers
-from alembic.operations import Operations
 from alembic.operations import ops
+
+from .directions import shown
+from .directions import Ways
+from .sql_text import literal
 
 if t.TYPE_CHECKING:
     from .refining import Refinement
-
-
-class Nothing(ops.MigrateOperation):
-    """The way back of what needs none."""
-
-    def reverse(self) -> Nothing:
-        """Do nothing again."""
-        return self
-
-    def to_diff_tuple(self) -> t.Any:
-        """There is no difference."""
-        return []
-
-
-class OneWay(ops.MigrateOperation):
-    """An operation that is done in one direction; in the other one nothing is.
-
-    :param forth: In the upgrade; in the downgrade otherwise.
-    :param differences: What is shown of it, if that isn't the operation itself.
-    """
-
-    def __init__(
-        self,
-        op: ops.MigrateOperation,
-        *,
-        forth: bool,
-        differences: t.Sequence[tuple[t.Any, ...]] | None = None,
-    ) -> None:
-        self.op, self.forth, self.differences = op, forth, differences
-
-    def reverse(self) -> OneWay:
-        """Do the same, or nothing, instead."""
-        return OneWay(self.op, forth=not self.forth, differences=self.differences)
-
-    def to_diff_tuple(self) -> t.Any:
-        """Say the difference, if it is one of this direction."""
-        if not self.forth:
-            return []
-        if self.differences is not None:
-            return list(self.differences)
-        return t.cast(t.Any, self.op).to_diff_tuple()
-
-
-class BothWays(ops.ExecuteSQLOp):
-    """SQL, and the SQL of its way back.
-
-    :param sql: Empty where there is nothing to do.
-    :param differences: What is shown of it.
-    """
-
-    def __init__(
-        self, sql: str, back: str, differences: t.Sequence[tuple[t.Any, ...]] = ()
-    ) -> None:
-        # A ":" begins a parameter in what op.execute() is given.
-        super().__init__(sql.replace(":", r"\:"))
-        self.sql, self.back, self.differences = sql, back, list(differences)
-
-    def reverse(self) -> t.Any:
-        """Run the other SQL."""
-        return BothWays(self.back, self.sql)
-
-    def to_diff_tuple(self) -> t.Any:
-        """Say it as differences."""
-        return self.differences
 
 
 class TableChanges(ops.ModifyTableOps):
@@ -106,17 +47,7 @@ class TableChanges(ops.ModifyTableOps):
 
     def reverse(self) -> TableChanges:
         """Undo them from the last to the first."""
-        back = [op.reverse() for op in reversed(self.ops)]
-        return self.of(self, [op for op in back if not isinstance(op, Nothing)])
-
-
-def does_nothing(op: ops.MigrateOperation) -> bool:
-    """Whether nothing is written of an operation: not even a batch may be."""
-    return (
-        isinstance(op, Nothing)
-        or (isinstance(op, OneWay) and not op.forth)
-        or getattr(op, "does_nothing", False)
-    )
+        return self.of(self, [op.reverse() for op in reversed(self.ops)])
 
 
 def changes_of(found: ops.ModifyTableOps) -> TableChanges:
@@ -124,6 +55,15 @@ def changes_of(found: ops.ModifyTableOps) -> TableChanges:
     if not isinstance(found, TableChanges):
         t.cast(t.Any, found).__class__ = TableChanges
     return t.cast(TableChanges, found)
+
+
+def retyped(container: ops.ModifyTableOps) -> set[str]:
+    """The columns of a table that get another type."""
+    return {
+        op.column_name
+        for op in container.ops
+        if isinstance(op, ops.AlterColumnOp) and op.modify_type is not None
+    }
 
 
 _NEED_BATCH = (ops.AddConstraintOp, ops.DropConstraintOp)
@@ -138,17 +78,19 @@ def in_batches(refinement: Refinement) -> None:
         return
     context = refinement.context
     # What an env.py leaves out can't be told from what it has turned off.
+    dialect = context.dialect
     chosen = context.scripted or "render_as_batch" in context.settings.context
     for op in refinement.ops.ops:
         inside = op.ops if isinstance(op, ops.ModifyTableOps) else ()
         if any(
-            getattr(inner, "needs_batch", not chosen and _needs_batch(inner))
-            for inner in (x.op if isinstance(x, OneWay) else x for x in inside)
+            getattr(inner, "needs_batch", not chosen and _needs_batch(inner, dialect))
+            for each in inside
+            for inner in (each.both if isinstance(each, Ways) else (each,))
         ):
             changes_of(t.cast(ops.ModifyTableOps, op)).batch = True
 
 
-def _needs_batch(op: ops.MigrateOperation) -> bool:
+def _needs_batch(op: ops.MigrateOperation, dialect: sa.Dialect) -> bool:
     if isinstance(op, ops.AlterColumnOp):
         # A name alone is changed without.
         return op.modify_name is None
@@ -158,14 +100,32 @@ def _needs_batch(op: ops.MigrateOperation) -> bool:
         # The check of an enum or a boolean comes and goes with it.
         checked = bool(getattr(column.type, "create_constraint", False))
         stored = column.computed is not None and bool(column.computed.persisted)
-        return checked or stored
+        return checked or stored or not _is_constant(column.server_default, dialect)
     return isinstance(op, _NEED_BATCH)
+
+
+_CONSTANT = re.compile(
+    r"\(*([-+]?[\d.]+(e[-+]?\d+)?|x?'([^']|'')*'|null|true|false)\)*", re.IGNORECASE
+)
+
+
+def _is_constant(default: t.Any, dialect: sa.Dialect) -> bool:
+    """Whether a column's default is the same for all rows, or there is none.
+
+    Without a rebuild SQLite gives no other default to rows that are there.
+    Source: https://www.sqlite.org/lang_altertable.html#alter_table_add_column
+    """
+    if not isinstance(default, sa.DefaultClause) or isinstance(default.arg, str):
+        return True
+    text = literal(dialect, default.arg)
+    return text is None or _CONSTANT.fullmatch(text.strip()) is not None
 
 
 @renderers.dispatch_for(TableChanges)
 def _render_table_changes(autogen: AutogenContext, op: TableChanges) -> list[str]:
     written = copy.copy(op)
-    written.ops = [inner for inner in op.ops if not does_nothing(inner)]
+    # Without any, not even the batch is written.
+    written.ops = [inner for each in op.ops if (inner := shown(each)) is not None]
     if not op.batch and not op.naming_convention:
         render: t.Callable[..., list[str]] = renderers.dispatch(ops.ModifyTableOps)
         return render(autogen, written)
@@ -183,37 +143,3 @@ def _render_table_changes(autogen: AutogenContext, op: TableChanges) -> list[str
             found = renderers.dispatch(inner)(autogen, inner)
             lines += [found] if isinstance(found, str) else found
     return [*lines, ""]
-
-
-@renderers.dispatch_for(Nothing)
-def _render_nothing(_: AutogenContext, __: Nothing) -> list[str]:
-    return []
-
-
-@Operations.implementation_for(Nothing)
-def _run_nothing(_: Operations, __: Nothing) -> None:
-    """The SQL of a draft has nothing of it."""
-
-
-@renderers.dispatch_for(OneWay)
-def _render_one_way(autogen: AutogenContext, op: OneWay) -> str | list[str]:
-    render: t.Callable[..., str | list[str]] = renderers.dispatch(op.op)
-    return render(autogen, op.op) if op.forth else []
-
-
-@Operations.implementation_for(OneWay)
-def _run_one_way(operations: Operations, op: OneWay) -> None:
-    if op.forth:
-        operations.invoke(op.op)
-
-
-@renderers.dispatch_for(BothWays)
-def _render_both_ways(autogen: AutogenContext, op: BothWays) -> str | list[str]:
-    render: t.Callable[..., str] = renderers.dispatch(ops.ExecuteSQLOp)
-    return render(autogen, op) if op.sql else []
-
-
-@Operations.implementation_for(BothWays)
-def _run_both_ways(operations: Operations, op: BothWays) -> None:
-    if op.sql:
-        operations.execute(op.sqltext)

@@ -16,14 +16,17 @@ from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
 from alembic.util import sqla_compat
 from sqlalchemy.dialects import mysql
+from sqlalchemy.sql.elements import conv
 
 from ....dialects.enums import EnumUse
 from ....dialects.enums import listed_values
-from ..required import literal
+from ..directions import Sql
+from ..directions import Ways
+from ..sql_text import literal
+from ..table_operations import changes_of
 from ..table_operations import TableChanges
 from .operations import ChangeEnum
 from .operations import Statements
-from .operations import UpdateValues
 from .stops import Stops
 from .uses import model_of
 from .values import Decision
@@ -52,6 +55,20 @@ class EnumColumn:
     after: Labels
     make: t.Callable[[Labels], sa.types.TypeEngine[t.Any]]
     checks: tuple[str, str] | None = None
+
+
+class _Final(conv):
+    """A check's name that no convention adds to, in a revision neither."""
+
+    prefix: str
+
+    def __new__(cls, name: str, prefix: str) -> _Final:
+        made = super().__new__(cls, name)
+        made.prefix = prefix
+        return made
+
+    def __repr__(self) -> str:
+        return f"{self.prefix}f({str(self)!r})"
 
 
 EnumColumns: t.TypeAlias = dict[int, EnumColumn]
@@ -116,9 +133,10 @@ def _described(
         return None
     name, final = check[0], final_name(wanted, autogen)
     # A convention adds to a type's name, so that it is the type's that is written.
-    make = _checking(
-        type_.name if final == name else name, getattr(found.type, "length", None) or 0
-    )
+    own = type_.name if final == name else name
+    if name and final not in (name, type_.name):
+        own = _Final(name, autogen.opts["alembic_module_prefix"] or "")
+    make = _checking(own, getattr(found.type, "length", None) or 0)
     checks = (name, final or name) if name else None
     return EnumColumn(op, check[1], after, make, checks)
 
@@ -145,7 +163,11 @@ def _check(
     """Find the check that lists a column's values: its name, and the values."""
     inspector: t.Any = autogen.inspector
     for check in inspector.get_check_constraints(op.table_name, schema=op.schema):
-        labels = listed_values(check["sqltext"], op.column_name)
+        labels = listed_values(
+            check["sqltext"],
+            op.column_name,
+            escapes=bool(getattr(autogen.dialect, "_backslash_escapes", False)),
+        )
         if labels:
             return check["name"], labels
     return None
@@ -156,7 +178,7 @@ def final_name(wanted: sa.Column[t.Any], autogen: AutogenContext) -> str | None:
     for check in wanted.table.constraints:
         bound = getattr(check, "_type_bound", False)
         checks = bound and isinstance(check, sa.CheckConstraint)
-        if checks and wanted.name in t.cast(t.Any, check).columns:
+        if checks and any(c is wanted for c in t.cast(t.Any, check).columns):
             name = sqla_compat._get_constraint_final_name(check, autogen.dialect)
             return None if name is None else str(name)
     return None
@@ -194,23 +216,28 @@ class Columns:
             values = self._decide(item)
             updates += self._updates(item, values)
             first, last = _split(item, values)
-            before += self._without_checks(item, first) if first is not None else []
-            after += self._without_checks(item, last)
+            if first is not None:
+                # In between it is called as before.
+                checks = item.checks and (item.checks[0], item.checks[0])
+                before += self._without_checks(checks, first)
+            after += self._without_checks(item.checks, last)
         if after == list(container.ops):
             return [container]
-        parts = [TableChanges.of(container, part) for part in (before, after)]
-        return [*(parts[:1] if before else []), *updates, parts[1]]
+        parts = [TableChanges.of(container, before)] if before else []
+        # Those that look at the table's changes after us look there.
+        changes_of(container).ops[:] = after
+        return [*parts, *updates, container]
 
     def _without_checks(
-        self, item: EnumColumn, op: ops.AlterColumnOp
+        self, checks: tuple[str, str] | None, op: ops.AlterColumnOp
     ) -> list[ops.MigrateOperation]:
         """Drop the check before another one is made, where Alembic doesn't."""
         support = self._refinement.context.target.dialect
-        if item.checks is None or not support.keeps_checks_of_types:
+        if checks is None or not support.keeps_checks_of_types:
             return [op]
-        drops = [self._drop_check(op, name) for name in item.checks]
-        before = ChangeEnum(Statements(drops[:1]), Statements())
-        behind = ChangeEnum(Statements(), Statements(drops[1:]))
+        drops = [self._drop_check(op, name) for name in checks]
+        before = ChangeEnum(Statements(drops[:1]), Statements(), beside=op)
+        behind = ChangeEnum(Statements(), Statements(drops[1:]), beside=op)
         return [before, op, behind]
 
     def _check_behind(self, op: ops.MigrateOperation) -> list[ops.MigrateOperation]:
@@ -222,7 +249,8 @@ class Columns:
         name = column is not None and final_name(column, self._refinement.autogen)
         if not name:
             return []
-        return [ChangeEnum(Statements(), Statements([self._drop_check(op, name)]))]
+        back = Statements([self._drop_check(op, name)])
+        return [ChangeEnum(Statements(), back, beside=op)]
 
     def _drop_check(self, op: ops.AlterColumnOp, name: str) -> str:
         quote = self._dialect.identifier_preparer.quote
@@ -272,8 +300,8 @@ class Columns:
             if old.lower() == new.lower() and self._any_case(item.op):
                 # The values' new spelling is the rows' as soon as the column has it.
                 continue
-            back = update(new, old) if old in values.renamed else None
-            yield UpdateValues(update(old, new), back)
+            back = Sql(update(new, old)) if old in values.renamed else None
+            yield Ways(Sql(update(old, new)), back)
 
 
 def _split(

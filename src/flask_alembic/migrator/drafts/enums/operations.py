@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import renderers
 from alembic.operations import Operations
 from alembic.operations.ops import AlterColumnOp
-from alembic.operations.ops import ExecuteSQLOp
 from alembic.operations.ops import MigrateOperation
 
 from ....dialects.enums import ColumnKey
 from ..required_operations import Stop
-from ..table_operations import Nothing
-
-_PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w)")
-
-
-def verbatim(sql: str) -> str:
-    """Write SQL for ``op.execute()``, which takes ``:word`` for a parameter."""
-    return _PARAMETER.sub(r"\:", sql)
-
+from ..sql_text import verbatim
 
 Difference: t.TypeAlias = tuple[str, str, str, str, str]
 """``enum``, the change, table, name and note."""
@@ -45,6 +35,7 @@ class ChangeEnum(MigrateOperation):
 
     :param differences: What is shown of it.
     :param columns: Those that the SQL drops, or changes the type of.
+    :param beside: The operation that it prepares, or cleans up behind.
     """
 
     def __init__(
@@ -53,9 +44,10 @@ class ChangeEnum(MigrateOperation):
         back: Statements,
         differences: t.Sequence[Difference] = (),
         columns: t.Sequence[ColumnKey] = (),
+        beside: MigrateOperation | None = None,
     ) -> None:
         self.forward, self.back, self.columns = forward, back, columns
-        self.differences = list(differences)
+        self.differences, self.beside = list(differences), beside
 
     def reverse(self) -> ChangeEnum:
         """Run the other SQL."""
@@ -72,40 +64,6 @@ class HeldValues(Stop):
     def __init__(self, column: str, query: str, message: str, comment: str) -> None:
         super().__init__(column, query, message)
         self.comment = comment
-
-
-class HeldBack(MigrateOperation):
-    """A downgrade ends here where rows have a value that goes; an upgrade doesn't."""
-
-    def __init__(self, stop: HeldValues) -> None:
-        self.stop = stop
-
-    def reverse(self) -> HeldValues:
-        """Stop."""
-        return self.stop
-
-    def to_diff_tuple(self) -> t.Any:
-        """There is no difference."""
-        return []
-
-
-class UpdateValues(ExecuteSQLOp):
-    """Rows get another value.
-
-    :param back: SQL for the way back; None if there is none.
-    """
-
-    def __init__(self, sql: str, back: str | None) -> None:
-        super().__init__(verbatim(sql))
-        self.sql, self.back = sql, back
-
-    def reverse(self) -> t.Any:
-        """Give the old value back."""
-        return Nothing() if self.back is None else UpdateValues(self.back, self.sql)
-
-    def to_diff_tuple(self) -> tuple[t.Any, ...]:
-        """Say it as a difference."""
-        return ("execute", self.sql)
 
 
 class ConvertColumn(AlterColumnOp):
@@ -144,11 +102,6 @@ def _render_change(autogen: AutogenContext, op: ChangeEnum) -> list[str]:
     return lines + [f"{module}execute({verbatim(x)!r})" for x in op.forward.inside]
 
 
-@renderers.dispatch_for(HeldBack)
-def _render_held_back(_: AutogenContext, __: HeldBack) -> list[str]:
-    return []
-
-
 @renderers.dispatch_for(ConvertColumn)
 def _render_convert(autogen: AutogenContext, op: ConvertColumn) -> str:
     render: t.Callable[..., str] = renderers.dispatch(AlterColumnOp)
@@ -167,8 +120,3 @@ def _run_change(operations: Operations, op: ChangeEnum) -> None:
                 operations.execute(verbatim(sql))
     for sql in op.forward.inside:
         operations.execute(verbatim(sql))
-
-
-@Operations.implementation_for(HeldBack)
-def _run_held_back(_: Operations, __: HeldBack) -> None:
-    """There is nothing to show."""

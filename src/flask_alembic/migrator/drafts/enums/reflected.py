@@ -10,6 +10,8 @@ import typing as t
 import sqlalchemy as sa
 from alembic.operations import ops
 
+from ..sql_text import verbatim
+
 if t.TYPE_CHECKING:
     from ..refining import Refinement
     from .decided import Decided
@@ -49,4 +51,4 @@ def _relabel_index(index: sa.Index, decided: Decided) -> None:
 
 
 def _text(decided: Decided, sql: str) -> sa.TextClause:
-    return sa.text(decided.relabeled(sql).replace(":", r"\:"))
+    return sa.text(verbatim(decided.relabeled(sql)))

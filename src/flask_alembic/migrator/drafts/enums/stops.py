@@ -7,8 +7,8 @@ import typing as t
 from ....dialects.enums import EnumUse
 from ....dialects.enums import holds
 from ....results import Finding
-from ..required import literal
-from .operations import HeldBack
+from ..directions import Ways
+from ..sql_text import literal
 from .operations import HeldValues
 
 if t.TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Stops:
 
     def __init__(self, refinement: Refinement) -> None:
         self.first: list[HeldValues] = []
-        self.last: list[HeldBack] = []
+        self.last: list[Ways] = []
         self._refinement = refinement
 
     def put(self) -> None:
@@ -85,7 +85,7 @@ class Stops:
                 " first.",
                 f"{_or(added)} is removed",
             )
-            self.last.append(HeldBack(stop))
+            self.last.append(Ways(back=stop))
 
     def _stop(
         self, use: EnumUse, query: t.Any, message: str, comment: str

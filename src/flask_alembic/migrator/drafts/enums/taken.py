@@ -6,22 +6,21 @@ known to the old type only.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
-from alembic.autogenerate.api import AutogenContext
-from alembic.autogenerate.render import renderers
-from alembic.operations import Operations
 from alembic.operations import ops
 
+from ..directions import taken
+from ..directions import Ways
 from ..plain_operations import LoseExpression
 from ..reference_operations import DropReference
 from ..renames.operations import RenameColumn
 from ..renames.operations import RenameObject
 from ..table_operations import changes_of
-from ..table_operations import Nothing
-from ..table_operations import OneWay
 
 if t.TYPE_CHECKING:
+    from ....dialects.enums import ColumnKey
     from ....dialects.enums import Dependent
     from ..refining import Refinement
 
@@ -29,48 +28,33 @@ _Key: t.TypeAlias = tuple[bool, str | None, str, str]
 """Whether it is a column; schema, table after the draft's renames, and name."""
 
 
-class Taken(ops.MigrateOperation):
-    """An operation that another one does already, in both directions."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What a draft drops itself.
 
-    does_nothing = True
-
-    def __init__(self, op: ops.MigrateOperation) -> None:
-        self.op = op
-
-    def reverse(self) -> Nothing:
-        """Nothing is left to undo."""
-        return Nothing()
-
-    def to_diff_tuple(self) -> t.Any:
-        """Say the difference."""
-        return t.cast(t.Any, self.op).to_diff_tuple()
-
-
-def take(
-    refinement: Refinement, dependents: t.Sequence[Dependent]
-) -> tuple[tuple[Dependent, ...], tuple[Dependent, ...]]:
-    """Take over what the draft drops of these, and what it makes plain.
-
-    :return: What doesn't come back in the upgrade, and which of it are columns that
-        only lose their expression.
+    :param gone: What doesn't come back in the upgrade.
+    :param plain: The columns among it that only lose their expression.
     """
+
+    gone: tuple[Dependent, ...] = ()
+    plain: frozenset[ColumnKey] = frozenset()
+
+
+def take(refinement: Refinement, dependents: t.Sequence[Dependent]) -> TakenOver:
+    """Take over what the draft drops of these, and what it makes plain."""
     new = {_new_key(refinement, one): one for one in dependents}
     lost = _replaced(refinement, new, _lost_by)
     dropped = lost | _replaced(refinement, new, _dropped_by)
-    columns = {
-        (one.schema, one.table, one.name)
-        for key, one in new.items()
-        if one.kind == "column" and key in dropped
-    }
+    columns = {one.column for key, one in new.items() if key in dropped}
     gone = tuple(
         one for key, one in new.items() if key in dropped or one.needs & columns
     )
-    plain = tuple(one for key, one in new.items() if key in lost)
+    plain = [one for key, one in new.items() if key in lost]
     again = (one for one in gone if one not in plain)
     _replaced(refinement, {_old_key(refinement, one) for one in again}, _renamed_by)
     for one in plain:
         _rename_once(refinement, _old_key(refinement, one))
-    return gone, plain
+    return TakenOver(gone, frozenset(one.column for one in plain if one.column))
 
 
 def _old_key(refinement: Refinement, dependent: Dependent) -> _Key:
@@ -92,19 +76,19 @@ def _replaced(
     about: t.Callable[[t.Any], _Key | None],
 ) -> set[_Key]:
     """Leave to another operation what is about some things."""
-    taken: set[_Key] = set()
+    found: set[_Key] = set()
     for several, number, key in _about(refinement, about):
         if key in keys:
-            taken.add(key)
-            several[number] = Taken(several[number])
-    return taken
+            found.add(key)
+            several[number] = taken(several[number])
+    return found
 
 
 def _rename_once(refinement: Refinement, key: _Key) -> None:
     """Rename a column in the upgrade only: a downgrade makes it with its old name."""
     for several, number, renamed in _about(refinement, _renamed_by):
         if renamed == key:
-            several[number] = OneWay(several[number], forth=True)
+            several[number] = Ways(several[number])
 
 
 def _about(
@@ -134,11 +118,12 @@ def _dropped_by(op: t.Any) -> _Key | None:
 
 def _lost_by(op: t.Any) -> _Key | None:
     """What makes a column plain, and what makes it computed again on the way back."""
-    inner = op.op if isinstance(op, OneWay) else None
-    if isinstance(inner, LoseExpression):
-        return True, *inner.key
-    if isinstance(inner, ops.AddColumnOp) and not op.forth:
-        return True, inner.schema, inner.table_name, str(inner.column.name)
+    if not isinstance(op, Ways):
+        return None
+    if isinstance(op.forth, LoseExpression):
+        return True, *op.forth.key
+    if isinstance(op.back, ops.AddColumnOp):
+        return True, op.back.schema, op.back.table_name, str(op.back.column.name)
     return None
 
 
@@ -148,13 +133,3 @@ def _renamed_by(op: t.Any) -> _Key | None:
     if isinstance(op, RenameObject):
         return op.kind == "column", op.place.schema, op.place.table, op.old
     return None
-
-
-@renderers.dispatch_for(Taken)
-def _render_taken(_: AutogenContext, __: Taken) -> list[str]:
-    return []
-
-
-@Operations.implementation_for(Taken)
-def _run_taken(_: Operations, __: Taken) -> None:
-    """It has been done."""

@@ -23,6 +23,7 @@ from .operations import Difference
 from .operations import Statements
 from .stops import Stops
 from .taken import take
+from .taken import TakenOver
 from .uses import kept_by_metadata
 from .uses import Uses
 from .uses import without_creating
@@ -71,6 +72,7 @@ class Types:
 
     def _create(self, key: TypeKey, type_: sa.Enum) -> None:
         found = EnumType(self._uses.schema(key[0]), key[1], tuple(type_.enums))
+        self._refinement.schemas.add(key[0])
         # One new table makes its types itself, as Alembic writes it; a second one, and
         # a new column, would find it there or miss it.
         alone = self._uses.made_by_one_table(key)
@@ -112,13 +114,13 @@ class Types:
     def _change(self, found: EnumType, decision: Decision, values: Values) -> None:
         self._relabelings.append((found, values.renamed))
         found = dataclasses.replace(found, dependents=self._dependents(found))
-        gone: t.Collection[Dependent] = ()
+        taken = TakenOver()
         if not _in_place(values):
-            gone, plain = take(self._refinement, found.dependents)
+            taken = take(self._refinement, found.dependents)
             # What needs two types goes with the first, and comes back with it.
-            self._gone.update(one.drop for one in gone)
-            self._plain.update((one.schema, one.table, one.name) for one in plain)
-        left = tuple(one for one in found.dependents if one not in gone)
+            self._gone.update(one.drop for one in taken.gone)
+            self._plain.update(taken.plain)
+        left = tuple(one for one in found.dependents if one not in taken.gone)
         before = self._with_plain_columns(found)
         self._stops.before(decision, values, before.stored)
         self._stops.behind(decision, values, self._uses.still_there(found))
@@ -138,14 +140,13 @@ class Types:
             found,
             uses=tuple(
                 dataclasses.replace(use, computed=False, default=None)
-                if (use.schema, use.table, use.column) in self._plain
+                if use.key in self._plain
                 else use
                 for use in found.uses
             ),
             dependents=tuple(
                 dataclasses.replace(one, drop=one.lose)
-                if (one.schema, one.table, one.name) in self._plain
-                and one.kind == "column"
+                if one.column in self._plain
                 else one
                 for one in found.dependents
             ),
@@ -260,12 +261,8 @@ def _in_place(values: Values) -> bool:
 
 def _columns(found: EnumType) -> list[ColumnKey]:
     """What views and the like won't have changed."""
-    stored = [(use.schema, use.table, use.column) for use in found.stored]
-    computed = [
-        (one.schema, one.table, one.name)
-        for one in found.dependents
-        if one.kind == "column"
-    ]
+    stored = [use.key for use in found.stored]
+    computed = [one.column for one in found.dependents if one.column is not None]
     return [*stored, *computed]
 
 

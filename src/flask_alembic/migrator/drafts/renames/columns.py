@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic.operations import ops
 
 from ....dialects.renamed import Place
+from ..sql_text import verbatim
 from .operations import RenameColumn
 from .operations import RenameObject
 from .order import in_order
@@ -91,4 +92,4 @@ def _default(column: t.Mapping[str, t.Any]) -> t.Any:
         return False
     if str(text).startswith("nextval("):
         return False
-    return sa.DefaultClause(sa.text(str(text).replace(":", r"\:")))
+    return sa.DefaultClause(sa.text(verbatim(str(text))))

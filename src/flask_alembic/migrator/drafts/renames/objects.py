@@ -195,6 +195,9 @@ def _key_and_sequences(
     columns = names.columns.get((place.schema, place.table), {})
     key = _final(table.primary_key, refinement)
     live = refinement.context.live
+    if old_place != place:
+        along = statements.renamed_along(live, old_place, place.table)
+        names.objects.setdefault((place.schema, place.table), {}).update(along)
     for item in statements.followers(live, old_place, place.table, columns):
         if item.kind == "constraint" and key:
             continue

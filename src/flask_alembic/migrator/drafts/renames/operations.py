@@ -13,6 +13,7 @@ from alembic.operations.ops import ExecuteSQLOp
 from alembic.operations.ops import RenameTableOp
 
 from ....dialects.renamed import Place
+from ..sql_text import verbatim
 
 
 def _qualified(schema: str | None, table: str) -> str:
@@ -77,8 +78,7 @@ class RenameObject(ExecuteSQLOp):
         new: str,
         statement: t.Callable[[str, str], str],
     ) -> None:
-        # A ":" begins a parameter in what op.execute() is given.
-        super().__init__(statement(old, new).replace(":", r"\:"))
+        super().__init__(verbatim(statement(old, new)))
         self.kind, self.old, self.new = kind, old, new
         self.place, self.table = place, _qualified(place.schema, place.table)
         self.statement = statement
@@ -95,7 +95,7 @@ class RenameObject(ExecuteSQLOp):
 class NotedDropColumn(DropColumnOp):
     """A dropped column with a note on what it may be instead."""
 
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 class NotedDropTable(DropTableOp):

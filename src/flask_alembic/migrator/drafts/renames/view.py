@@ -13,6 +13,7 @@ import typing as t
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.sql.compiler import RESERVED_WORDS
 
 from ....dialects.bulk import KINDS
 
@@ -23,6 +24,7 @@ _LISTS = ("constrained_columns", "column_names", "include_columns")
 _WORDS = re.compile(
     r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*` | (?<![\w$.])[^\W\d][\w$]*""", re.X
 )
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 @dataclasses.dataclass(slots=True)
@@ -67,10 +69,26 @@ def in_text(sql: str, names: t.Mapping[str, str]) -> str:
             # What PostgreSQL writes after these is a type.
             return word
         quote = word[0] if word[0] in "\"`'" else ""
-        new = None if quote == "'" else names.get(word[1:-1] if quote else word)
-        return word if new is None else f"{quote}{new}{quote}"
+        if quote == "'" or (not quote and sql.startswith("(", match.end())):
+            # A string, or what a function is called.
+            return word
+        old = word[1:-1].replace(quote * 2, quote) if quote else word
+        new = names.get(old)
+        return word if new is None else _written(new, quote)
 
     return _WORDS.sub(replaced, sql)
+
+
+def _written(name: str, quote: str) -> str:
+    """Write a name as a database does where another one stood.
+
+    :param quote: What the other was quoted by. Where that is ``"``, or nothing, only
+        names that need it are.
+    """
+    if quote != "`" and _PLAIN.fullmatch(name) and name not in RESERVED_WORDS:
+        return name
+    quote = quote or '"'
+    return f"{quote}{name.replace(quote, quote * 2)}{quote}"
 
 
 class RenamedInspector:
@@ -188,6 +206,8 @@ def _field(field: str, value: t.Any, own: t.Mapping[str, str]) -> t.Any:
         return value
     if field in _LISTS or field.endswith("_include"):
         return [own.get(name, name) for name in value]
+    if isinstance(value, sa.TextClause):
+        return sa.text(in_text(value.text, own))
     if field == "sqltext" or field.endswith("_where"):
         return in_text(str(value), own)
     if field == "expressions":
