@@ -1,6 +1,7 @@
 # Needs make and Python 3.11 or newer; everything else goes into .venv.
 PYTHON ?= python3
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 VENV := .venv
 LOWEST := .venv-lowest
@@ -21,7 +22,7 @@ help:
 	@echo "make docs     build the user guide into docs/_build"
 	@echo "make lowest   run the test-suite with the oldest supported releases"
 	@echo "make picture  make the picture of the terminal again"
-	@echo "make bench    compare with the predecessors, write it into the guide (an hour)"
+	@echo "make bench    compare with the predecessors, write it into the guide (a good hour)"
 	@echo "make bench-quick  the rows that say most (three minutes)"
 	@echo "make clean    remove what these commands have made"
 
@@ -54,7 +55,7 @@ picture: $(VENV)/demo.stamp
 	$(VENV)/bin/python scripts/picture.py docs/_static/terminal.svg
 
 bench: $(BENCH)/bench.stamp $(BENCH_OLD)/bench.stamp
-	$(BENCHMARKS) --json $(RESULTS)
+	$(BENCHMARKS) --json $(RESULTS) $(BENCH_ARGS)
 	$(BENCH)/bin/python -m benchmarks.page $(RESULTS)
 
 bench-quick: $(BENCH)/bench.stamp $(BENCH_OLD)/bench.stamp

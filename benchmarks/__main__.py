@@ -54,10 +54,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     arguments = _arguments()
     pythons = Pythons(_absolute(arguments.new), _absolute(arguments.old))
-    seconds, total = (1.0, 160.0) if arguments.quick else (8.0, math.inf)
+    seconds, total = (1.0, 160.0) if arguments.quick else (6.0, math.inf)
     rows = chosen(arguments)
-    lines = kept(arguments.json, rows) if arguments.resume else []
-    places = {(row.title, row.system): place for place, row in enumerate(rows)}
+    every = every_row()
+    lines = kept(arguments.json, every) if arguments.resume else []
+    places = {(row.title, row.system): place for place, row in enumerate(every)}
     known = {(line.title, line.system) for line in lines}
     missing = [row for row in rows if (row.title, row.system) not in known]
     with Launcher() as launcher, tempfile.TemporaryDirectory() as folder:
@@ -84,12 +85,12 @@ def main() -> None:
 
 
 def kept(path: Path | None, rows: list[Row]) -> list[report.Line]:
-    """What a file has of these rows, from a run that was broken off."""
+    """What a file has of these rows, from a run of others or one that was broken off."""
     if path is None or not path.exists():
         return []
-    asked = {(row.title, row.system) for row in rows}
+    there = {(row.title, row.system) for row in rows}
     lines = [report.Line(**item) for item in json.loads(path.read_text())["rows"]]
-    return [line for line in lines if (line.title, line.system) in asked]
+    return [line for line in lines if (line.title, line.system) in there]
 
 
 def _write(path: Path, document: dict[str, t.Any]) -> None:
